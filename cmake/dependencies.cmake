@@ -1,0 +1,35 @@
+# Every third-party library, found once. Debian 12 names are in packages.apt; llama.cpp comes from the user's cache (./dev setup)
+# or from any prefix on CMAKE_PREFIX_PATH.
+
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(SQLite3 3.38 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(cereal REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(hwy REQUIRED)
+find_package(Threads REQUIRED)
+
+# OpenBLAS, not the reference BLAS: 17 times on a matrix product (docs/decisions).
+find_path(OPENBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread x86_64-linux-gnu/openblas-pthread REQUIRED)
+find_library(OPENBLAS_LIBRARY NAMES openblas REQUIRED)
+add_library(pema_openblas INTERFACE)
+target_include_directories(pema_openblas SYSTEM INTERFACE $<BUILD_INTERFACE:${OPENBLAS_INCLUDE_DIR}>)
+target_link_libraries(pema_openblas INTERFACE ${OPENBLAS_LIBRARY})
+
+if(PEMA_WITH_LLAMA)
+  find_package(llama REQUIRED)
+endif()
+
+if(PEMA_WITH_TRAIN)
+  find_package(Torch 1.13 REQUIRED)
+  # Torch's own target drags C++17 and definitions along; ours only needs its headers and libraries.
+  add_library(pema_torch INTERFACE)
+  target_link_libraries(pema_torch INTERFACE ${TORCH_LIBRARIES})
+  target_include_directories(pema_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+endif()
+
+if(PEMA_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()

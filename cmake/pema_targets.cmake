@@ -1,0 +1,50 @@
+# Helpers that give every target of pema the same language level, warnings and sanitizers.
+
+add_library(pema_options INTERFACE)
+target_compile_features(pema_options INTERFACE cxx_std_20)
+target_compile_options(pema_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Woverloaded-virtual -Wnull-dereference)
+if(PEMA_WERROR)
+  target_compile_options(pema_options INTERFACE -Werror)
+endif()
+if(PEMA_SANITIZE)
+  # -Wnull-dereference and -Wmaybe-uninitialized see paths that only the instrumentation makes.
+  add_compile_options(-fsanitize=${PEMA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+                      -Wno-null-dereference -Wno-maybe-uninitialized)
+  add_link_options(-fsanitize=${PEMA_SANITIZE})
+endif()
+
+# pema_library(NAME name SOURCES ... PUBLIC libs... PRIVATE libs...)
+# A static library in the pema:: namespace whose headers are the public contract plus the repository root.
+function(pema_library)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${ARG_NAME} STATIC ${ARG_SOURCES})
+  string(REGEX REPLACE "^pema_" "" short "${ARG_NAME}")
+  add_library(pema::${short} ALIAS ${ARG_NAME})
+  set_target_properties(${ARG_NAME} PROPERTIES EXPORT_NAME ${short} POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${ARG_NAME}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_features(${ARG_NAME} PUBLIC cxx_std_20)
+  target_link_libraries(${ARG_NAME} PUBLIC ${ARG_PUBLIC} PRIVATE $<BUILD_INTERFACE:pema_options> ${ARG_PRIVATE})
+endfunction()
+
+# pema_test(NAME name SOURCES ... LIBS ... [WHOLE] [LABELS ...])
+# A GoogleTest binary. Each case becomes a CTest test; WHOLE makes the binary one test (for slow starters such as torch).
+function(pema_test)
+  cmake_parse_arguments(ARG "WHOLE" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${ARG_NAME} PRIVATE pema_options ${ARG_LIBS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${ARG_NAME} PRIVATE PEMA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(ARG_WHOLE)
+    add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
+    set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  else()
+    gtest_discover_tests(${ARG_NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  endif()
+endfunction()

@@ -1,0 +1,123 @@
+/// Adapters and pools. An adapter is A [r, d] down, B [d, r] up and a scale; no bias, no
+/// nonlinearity (PEMA, section 3.2).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pema/digest.h"
+#include "pema/model.h"
+#include "pema/tensor_view.h"
+
+namespace pema {
+
+/// How the selected adapters of a pool become one bottleneck. Stored: never renumber.
+enum class Algebra : std::uint8_t {
+  kMixture = 0,   ///< delta(x) = sum_i m[i] s_i B_i A_i x: exact, one mask
+  kSeparate = 1,  ///< X-PEFT: A^ = c sum m_A[i] A_i, B^ = c sum m_B[i] B_i, delta(x) = B^ A^ x; c =
+                  ///< mask_scale
+};
+
+/// How the delta becomes a distribution. Stored: never renumber.
+enum class Form : std::uint8_t {
+  kResidual = 0,      ///< softmax(l + W delta(x))
+  kDistribution = 1,  ///< softmax(W norm(delta(x))), PEMA as published
+};
+
+[[nodiscard]] std::string_view to_string(Algebra algebra) noexcept;
+[[nodiscard]] std::string_view to_string(Form form) noexcept;
+[[nodiscard]] Algebra parse_algebra(std::string_view text);
+[[nodiscard]] Form parse_form(std::string_view text);
+
+/// n adapters of one shape, in host memory (often a mapped file). B is kept transposed, so that
+/// both sides of adapter i are rows [i*r, (i+1)*r) of a [n*r, d] matrix.
+struct AdapterBlockView {
+  std::int64_t count = 0;        ///< n
+  std::int64_t rank = 0;         ///< r
+  MatrixView<const float> down;  ///< A [n*r, d]
+  MatrixView<const float> up;    ///< B^T [n*r, d]
+  std::span<const float> scale;  ///< [n]
+};
+
+/// An immutable block of adapters, owned: either built in memory or mapped from an object file
+/// whose digest was checked. Thread-safety: immutable, share freely.
+class AdapterBlock {
+ public:
+  /// Copies its arguments. `down` and `up` are [count*rank, d], `scale` [count].
+  /// Throws kInvalidArgument on shapes that disagree or values that are not finite.
+  [[nodiscard]] static std::shared_ptr<const AdapterBlock> make(std::int64_t count,
+                                                                std::int64_t rank,
+                                                                MatrixView<const float> down,
+                                                                MatrixView<const float> up,
+                                                                std::span<const float> scale);
+  /// Maps an object file. Throws kNotFound, kIo, or kCorrupt (size, header, checksum, digest other
+  /// than `expected`, NaN).
+  [[nodiscard]] static std::shared_ptr<const AdapterBlock> open(const std::string& path,
+                                                                const Digest& expected);
+
+  [[nodiscard]] const AdapterBlockView& view() const noexcept { return view_; }
+  /// SHA-256 of the block's object file bytes; the same for a block in memory and its file.
+  [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
+  /// SHA-256 of adapter i alone: shape, scale, A_i, B_i. Throws kInvalidArgument outside [0,
+  /// count).
+  [[nodiscard]] Digest adapter_digest(std::int64_t index) const;
+  /// The block's object file as bytes (docs/formats/object.md).
+  [[nodiscard]] std::vector<std::byte> serialise() const;
+  [[nodiscard]] std::int64_t hidden() const noexcept { return view_.down.cols; }
+
+ private:
+  AdapterBlock() = default;
+  AdapterBlockView view_;
+  Digest digest_;
+  std::shared_ptr<const void> owner_;
+};
+
+/// What all adapters of a pool have in common.
+struct PoolInfo {
+  Digest model;  ///< fingerprint of the base model
+  std::int64_t hidden = 0;
+  FeatureSite site = FeatureSite::kPostNorm;
+  Form form = Form::kResidual;
+  Algebra algebra = Algebra::kMixture;
+  HeadNorm norm =
+      HeadNorm::kDecoderFinal;  ///< of the distribution form; ignored by the residual one
+  std::int64_t adapters = 0;    ///< N, over all blocks
+  std::int64_t rank = 0;        ///< r; 0 when N = 0
+  double mask_scale = 1.0;      ///< c of the separate algebra
+  std::string recipe;  ///< how it was trained, one line of JSON; for people and for cache keys
+};
+
+/// One version of a pool: an optional always-on shared adapter and the N adapters that masks
+/// select, in blocks. Thread-safety: immutable, share freely.
+class Pool {
+ public:
+  /// Throws kMismatch when widths or ranks of the blocks disagree, kInvalidArgument when there is
+  /// neither a shared adapter nor a block. `info.adapters`, `info.rank` and `info.hidden` are
+  /// filled in from the blocks.
+  Pool(PoolInfo info, std::shared_ptr<const AdapterBlock> shared,
+       std::vector<std::shared_ptr<const AdapterBlock>> blocks);
+
+  [[nodiscard]] const PoolInfo& info() const noexcept { return info_; }
+  /// Null when the pool has no shared adapter.
+  [[nodiscard]] const AdapterBlock* shared() const noexcept { return shared_.get(); }
+  [[nodiscard]] std::span<const std::shared_ptr<const AdapterBlock>> blocks() const noexcept {
+    return blocks_;
+  }
+  /// SHA-256 over everything that decides what a mask over this pool computes; the recipe is not
+  /// part of it.
+  [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
+  /// Bytes of f32 payload over all blocks.
+  [[nodiscard]] std::int64_t bytes() const noexcept;
+
+ private:
+  PoolInfo info_;
+  std::shared_ptr<const AdapterBlock> shared_;
+  std::vector<std::shared_ptr<const AdapterBlock>> blocks_;
+  Digest digest_;
+};
+
+}  // namespace pema

@@ -1,0 +1,112 @@
+/// The engine: a batch of rows, each under another person's profile, from features and logits to
+/// mixed distributions. Start here: open a Store, make leases, call Engine::step once per decoded
+/// token.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pema/adapter.h"
+#include "pema/mask.h"
+#include "pema/memory.h"
+#include "pema/model.h"
+#include "pema/schedule.h"
+#include "pema/store.h"
+
+namespace pema {
+
+/// Everything that one generation of one profile computes with. Immutable: removal, replacement or
+/// eviction elsewhere do not change what a lease computes. A lease without pool and segments is the
+/// empty profile.
+struct Lease {
+  ProfileId profile;
+  std::string name;
+  std::int64_t generation = 0;
+  std::shared_ptr<const Pool> pool;  ///< null: no adapters
+  ProfileMask mask;
+  Digest mask_digest;
+  LambdaSchedule schedule;
+  std::vector<std::shared_ptr<const Segment>> own;
+  std::vector<std::shared_ptr<const Segment>> shared;
+
+  /// True when the lease leaves the model's distribution as it is: no shared adapter and no mask
+  /// (or lambda 0), and no recall.
+  [[nodiscard]] bool inert() const;
+};
+
+/// Reads a profile and maps what it needs; pools and segments that are already mapped through this
+/// object are shared. Thread-safety: one thread at a time; the leases it returns may be used
+/// anywhere.
+class LeaseBook {
+ public:
+  /// The store must outlive the book, not the leases. Leases for models other than `model` are
+  /// refused.
+  LeaseBook(const Store& store, const ModelInfo& model);
+  ~LeaseBook();
+  LeaseBook(const LeaseBook&) = delete;
+  LeaseBook& operator=(const LeaseBook&) = delete;
+
+  /// Throws kNotFound (naming the profile and listing how to see the others), kMismatch (made for
+  /// another base model), kCorrupt (a damaged object): never a lease that would answer with the
+  /// plain model.
+  [[nodiscard]] std::shared_ptr<const Lease> acquire(std::string_view name);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// How personal logits are computed; all agree within the tolerances of docs/numerics.md.
+enum class Strategy : std::uint8_t {
+  kAuto,       ///< the planner chooses
+  kComposed,   ///< materialise A^ and B^, cached by (pool, mask digest)
+  kFactored,   ///< z = A_pool x, gate, delta = B_pool z, then the head
+  kProjected,  ///< z = A_pool x, gate, then U = W B_pool computed once per pool (mixture algebra
+               ///< only)
+};
+
+[[nodiscard]] std::string_view to_string(Strategy strategy) noexcept;
+[[nodiscard]] Strategy parse_strategy(std::string_view text);
+
+struct EngineOptions {
+  Strategy strategy = Strategy::kAuto;
+  std::int64_t cache_bytes = std::int64_t{256}
+                             << 20;  ///< for composed bottlenecks and projections; 0 keeps none
+};
+
+/// One decode step of many conversations.
+struct Batch {
+  MatrixView<const float> features;      ///< x [rows, d] at the pools' site
+  MatrixView<const float> logits;        ///< l [rows, V] of the base model
+  std::span<const Lease* const> leases;  ///< [rows]; null: no profile
+  std::span<const std::int64_t> step;    ///< [rows], t >= 0: tokens generated so far
+  std::span<const std::int64_t>
+      source_length;  ///< [rows], tokens of the source, for Gradual Unrolling
+};
+
+/// Thread-safety: one thread at a time per Engine (it owns scratch memory and the cache).
+class Engine {
+ public:
+  /// Copies nothing: `head` must outlive the engine.
+  Engine(const ModelInfo& model, const Head& head, EngineOptions options = {});
+  ~Engine();
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+
+  /// Writes into out [rows, V] scores whose softmax is the row's distribution: log-probabilities
+  /// for a personal row, the model's own logits bit for bit for a row without a profile or with an
+  /// inert one. A row's result does not depend on the other rows. Throws kInvalidArgument (empty
+  /// batch, wrong width, NaN, lengths that disagree), kMismatch (lease of another model or site).
+  /// On an exception `out` is unspecified.
+  void step(const Batch& batch, MatrixView<float> out);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pema

@@ -1,0 +1,171 @@
+/// The store: a folder with `registry.db` (SQLite) and `objects/` (content-addressed files: adapter
+/// blocks, segments).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pema/adapter.h"
+#include "pema/digest.h"
+#include "pema/ids.h"
+#include "pema/mask.h"
+#include "pema/memory.h"
+#include "pema/schedule.h"
+
+namespace pema {
+
+/// A base model that pools and segments of this store were made with.
+struct ModelRecord {
+  ModelId id;
+  ModelInfo info;
+  std::string path;  ///< where `pema init` found the file; only a hint
+};
+
+struct PoolRecord {
+  PoolId id;
+  std::string name;
+  std::int64_t version = 0;  ///< 1, 2, ... per name
+  Digest digest;
+  PoolInfo info;
+  Digest shared_object;               ///< zero when there is no shared adapter
+  std::vector<Digest> block_objects;  ///< in mask order
+};
+
+/// Stored: never renumber.
+enum class SegmentKind : std::uint8_t {
+  kOwn = 0,     ///< one person's text
+  kShared = 1,  ///< text that many profiles read
+};
+
+struct SegmentRecord {
+  SegmentId id;
+  std::string name;  ///< empty for a person's own segment
+  SegmentKind kind = SegmentKind::kOwn;
+  Digest digest;
+  SegmentInfo info;
+  std::int64_t bytes = 0;  ///< of the object file
+};
+
+/// One generation of one profile, as stored.
+struct ProfileRecord {
+  ProfileId id;
+  std::string name;
+  std::int64_t generation =
+      0;        ///< 1 at enrolment, one more at each replacement; never reused for a name
+  PoolId pool;  ///< none for a profile without adapters
+  ProfileMask mask;
+  LambdaSchedule schedule;
+  std::vector<SegmentId> segments;  ///< what this profile may read, rising
+};
+
+/// What `enrol` is given. Names have 1 to 255 bytes of UTF-8 without control characters.
+struct ProfileDraft {
+  std::string name;
+  PoolId pool;
+  ProfileMask mask;
+  LambdaSchedule schedule;
+  std::vector<SegmentId> segments;
+};
+
+enum class OpenMode : std::uint8_t { kCreate, kReadWrite, kReadOnly };
+enum class OnExisting : std::uint8_t { kRefuse, kReplace };
+
+/// Where a damaged or missing thing was found.
+struct Damage {
+  std::string what;  ///< object digest, table or profile name
+  std::string why;   ///< with the fix
+};
+
+/// A store. Thread-safety: one thread at a time per Store; several processes may open the same
+/// folder, one of them writing at a time (the others wait up to five seconds, then get kBusy).
+/// Every writing call is one transaction: it happened entirely or not at all. Objects are written
+/// to a temporary name, synced and renamed before any row names them.
+class Store {
+ public:
+  /// Throws kNotFound (no store there; create one with `pema init`), kAlreadyExists (kCreate on an
+  /// existing store), kUnsupported (schema newer than this build), kCorrupt, kIo.
+  [[nodiscard]] static Store open(const std::string& folder, OpenMode mode);
+  ~Store();
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  [[nodiscard]] const std::string& folder() const noexcept;
+
+  /// Registers a base model, or returns the record with the same fingerprint (its path is then
+  /// updated).
+  ModelRecord put_model(const ModelInfo& info, const std::string& path);
+  [[nodiscard]] std::vector<ModelRecord> models() const;
+
+  /// Stores a pool as the next version of `name`. Equal blocks are stored once. A pool that equals
+  /// the newest version of the name returns that version. Throws kNotFound when the base model is
+  /// not registered.
+  PoolRecord put_pool(const std::string& name, const Pool& pool);
+  [[nodiscard]] std::vector<PoolRecord> pools() const;
+  /// The newest version, or `version` when it is not 0.
+  [[nodiscard]] std::optional<PoolRecord> find_pool(std::string_view name,
+                                                    std::int64_t version = 0) const;
+  [[nodiscard]] std::optional<PoolRecord> find_pool(PoolId id) const;
+  /// Maps its objects after checking their digests. Throws kNotFound, kCorrupt (naming the object
+  /// and the fix).
+  [[nodiscard]] std::shared_ptr<const Pool> load_pool(PoolId id) const;
+
+  /// Stores a segment; equal content returns the existing record. A shared segment needs a name
+  /// that is not taken by other content (kAlreadyExists). Throws kNotFound when the base model is
+  /// not registered.
+  SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name = {});
+  [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind = {}) const;
+  [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id) const;
+  [[nodiscard]] std::optional<SegmentRecord> find_segment(std::string_view name) const;
+  [[nodiscard]] std::shared_ptr<const Segment> load_segment(SegmentId id) const;
+
+  /// Writes one profile. Throws kAlreadyExists (kRefuse and the name is taken), kNotFound (pool,
+  /// segment), kInvalidArgument (mask longer than the pool, sides that do not fit the algebra, bad
+  /// name or schedule). The schedule is stored quantised.
+  ProfileRecord put_profile(const ProfileDraft& draft,
+                            OnExisting on_existing = OnExisting::kRefuse);
+  /// All of them in one transaction; several thousand per call is the efficient size.
+  void put_profiles(std::span<const ProfileDraft> drafts,
+                    OnExisting on_existing = OnExisting::kRefuse);
+  [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name) const;
+  /// Profiles in name order after `after`, at most `limit`.
+  [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after = {},
+                                                    std::int64_t limit = 1000) const;
+  [[nodiscard]] std::int64_t profile_count() const;
+  /// Removes a profile, and its own segments that nobody else reads, with their files. False when
+  /// there was none.
+  bool remove_profile(std::string_view name);
+
+  /// Writes one profile with everything it needs (pool, segments unless `with_segments` is false)
+  /// as one file, atomically. Throws kNotFound, kCorrupt, kIo, kDiskFull.
+  void export_profile(std::string_view name, const std::string& path,
+                      bool with_segments = true) const;
+  /// Reads a bundle and stores its profile under its own name, or `rename` when not empty. Objects
+  /// already here are not written again. Throws kMismatch when the bundle was made for a base model
+  /// that is not registered here (naming both fingerprints), kCorrupt on damaged bytes,
+  /// kAlreadyExists. Nothing is stored on failure, but complete objects may stay for the next try.
+  ProfileRecord import_profile(const std::string& path, const std::string& rename = {},
+                               OnExisting on_existing = OnExisting::kRefuse);
+
+  /// Checks the database and the digest of every object that a row names. Returns what is wrong;
+  /// empty when nothing is.
+  [[nodiscard]] std::vector<Damage> verify() const;
+  /// Path of an object's file.
+  [[nodiscard]] std::string object_path(const Digest& digest) const;
+  /// Bytes of registry.db after a checkpoint of its log.
+  [[nodiscard]] std::int64_t registry_bytes();
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pema

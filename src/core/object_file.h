@@ -1,0 +1,80 @@
+/// The container of every stored object: fixed prologue, metadata through cereal, raw aligned
+/// payload sections. Grammar, also in docs/formats/object.md:
+///
+///   object   := prologue meta pad section*            every pad is zero bytes up to the next
+///   multiple of 64 section  := bytes pad prologue := magic[8] "PEMAOBJ\0"  u32 version=1  u32 kind
+///   u64 meta_bytes  u32 sections  u32 meta_crc
+///               u64 file_bytes  u64 section_bytes[4]  u32 prologue_crc  zero up to 128 bytes (all
+///               little-endian)
+///
+/// The identity of an object is the SHA-256 of the whole file, pads included, so one flipped bit
+/// anywhere is found.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pema/digest.h"
+
+namespace pema::core {
+
+/// Stored: never renumber.
+enum class ObjectKind : std::uint32_t {
+  kAdapterBlock = 1,
+  kSegment = 2,
+  kBundle = 3,
+  kFeatures = 4
+};
+
+inline constexpr std::int64_t kObjectAlignment = 64;
+inline constexpr std::int64_t kPrologueBytes = 128;
+inline constexpr std::int64_t kMaxSections = 4;
+inline constexpr std::int64_t kMaxMetaBytes = std::int64_t{16} << 20;
+
+/// Bytes of an object file made of `meta` and at most kMaxSections sections.
+[[nodiscard]] std::vector<std::byte> build_object(
+    ObjectKind kind, std::span<const std::byte> meta,
+    std::span<const std::span<const std::byte>> sections);
+
+/// Spans into somebody else's bytes.
+struct ObjectParts {
+  std::span<const std::byte> meta;
+  std::vector<std::span<const std::byte>>
+      sections;  ///< each starts at a multiple of 64 from the file's start
+};
+
+/// Checks structure (sizes before anything else, magic, version, kind, CRCs, zero pads, exact
+/// length) and splits. `name` is used in messages. Throws kCorrupt, or kUnsupported for a newer
+/// version. Does not compute the SHA-256.
+[[nodiscard]] ObjectParts parse_object(std::span<const std::byte> bytes, ObjectKind kind,
+                                       const std::string& name);
+
+/// A read-only mapped file. Thread-safety: immutable.
+class MappedFile {
+ public:
+  /// Throws kNotFound or kIo, naming the path.
+  [[nodiscard]] static std::shared_ptr<const MappedFile> open(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+ private:
+  MappedFile() = default;
+  std::span<const std::byte> bytes_;
+};
+
+/// Maps `path`, checks that its SHA-256 is `expected`, parses it. Throws kNotFound, kIo, kCorrupt
+/// (with the fix: restore the file from a backup or store the object again).
+struct MappedObject {
+  std::shared_ptr<const MappedFile> file;
+  ObjectParts parts;
+};
+[[nodiscard]] MappedObject open_object(const std::string& path, ObjectKind kind,
+                                       const Digest& expected);
+
+}  // namespace pema::core
