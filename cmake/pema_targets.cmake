@@ -27,7 +27,16 @@ function(pema_library)
     PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_features(${ARG_NAME} PUBLIC cxx_std_20)
-  target_link_libraries(${ARG_NAME} PUBLIC ${ARG_PUBLIC} PRIVATE $<BUILD_INTERFACE:pema_options> ${ARG_PRIVATE})
+  # Header-only libraries and our own interface targets stay out of the installed package.
+  set(private "")
+  foreach(library IN LISTS ARG_PRIVATE)
+    if(library MATCHES "^(cereal::|nlohmann_json::)")
+      list(APPEND private $<BUILD_INTERFACE:${library}>)
+    else()
+      list(APPEND private ${library})
+    endif()
+  endforeach()
+  target_link_libraries(${ARG_NAME} PUBLIC ${ARG_PUBLIC} PRIVATE $<BUILD_INTERFACE:pema_options> ${private})
 endfunction()
 
 # pema_test(NAME name SOURCES ... LIBS ... [WHOLE] [LABELS ...])
