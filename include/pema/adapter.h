@@ -28,9 +28,13 @@ enum class Form : std::uint8_t {
   kDistribution = 1,  ///< softmax(W norm(delta(x))), PEMA as published
 };
 
+/// "mixture" or "separate". Never throws.
 [[nodiscard]] std::string_view to_string(Algebra algebra) noexcept;
+/// "residual" or "distribution". Never throws.
 [[nodiscard]] std::string_view to_string(Form form) noexcept;
+/// The reverse of to_string. Throws kInvalidArgument on any other text.
 [[nodiscard]] Algebra parse_algebra(std::string_view text);
+/// The reverse of to_string. Throws kInvalidArgument on any other text.
 [[nodiscard]] Form parse_form(std::string_view text);
 
 /// n adapters of one shape, in host memory (often a mapped file). B is kept transposed, so that
@@ -47,17 +51,25 @@ struct AdapterBlockView {
 /// whose digest was checked. Thread-safety: immutable, share freely.
 class AdapterBlock {
  public:
-  /// Copies its arguments. `down` and `up` are [count*rank, d], `scale` [count].
+  static constexpr std::int64_t kMaxRank = std::int64_t{1} << 16;
+  static constexpr std::int64_t kMaxHidden = std::int64_t{1} << 20;
+
+  /// Copies its arguments. `down` and `up` are [count*rank, d], `scale` [count]; count in [1,
+  /// BitMask::kMaxSize], rank in [1, kMaxRank], d in [1, kMaxHidden].
   /// Throws kInvalidArgument on shapes that disagree or values that are not finite.
   [[nodiscard]] static std::shared_ptr<const AdapterBlock> make(std::int64_t count,
                                                                 std::int64_t rank,
                                                                 MatrixView<const float> down,
                                                                 MatrixView<const float> up,
                                                                 std::span<const float> scale);
-  /// Maps an object file. Throws kNotFound, kIo, or kCorrupt (size, header, checksum, digest other
-  /// than `expected`, NaN).
+  /// Maps an object file, without a copy. Throws kNotFound, kIo, kUnsupported, or kCorrupt (size,
+  /// header, checksum, digest other than `expected`, values that are not finite).
   [[nodiscard]] static std::shared_ptr<const AdapterBlock> open(const std::string& path,
                                                                 const Digest& expected);
+
+  /// Takes the bytes of an object file, as `serialise` gives them, and keeps them. Throws kCorrupt
+  /// or kUnsupported (version newer than this build).
+  [[nodiscard]] static std::shared_ptr<const AdapterBlock> from_bytes(std::vector<std::byte> bytes);
 
   [[nodiscard]] const AdapterBlockView& view() const noexcept { return view_; }
   /// SHA-256 of the block's object file bytes; the same for a block in memory and its file.
@@ -71,8 +83,14 @@ class AdapterBlock {
 
  private:
   AdapterBlock() = default;
+  /// Parses and checks `bytes`, which `owner` keeps alive; `name` is used in messages.
+  [[nodiscard]] static std::shared_ptr<const AdapterBlock> adopt(std::span<const std::byte> bytes,
+                                                                 const Digest& digest,
+                                                                 std::shared_ptr<const void> owner,
+                                                                 const std::string& name);
   AdapterBlockView view_;
   Digest digest_;
+  std::span<const std::byte> bytes_;  ///< the whole object file; view_ points into it
   std::shared_ptr<const void> owner_;
 };
 
@@ -96,21 +114,26 @@ struct PoolInfo {
 class Pool {
  public:
   /// Throws kMismatch when widths or ranks of the blocks disagree, kInvalidArgument when there is
-  /// neither a shared adapter nor a block. `info.adapters`, `info.rank` and `info.hidden` are
-  /// filled in from the blocks.
+  /// neither a shared adapter nor a block, a block is null, there are more than BitMask::kMaxSize
+  /// adapters, or a value of `info` is outside its range. `info.adapters`, `info.rank` and
+  /// `info.hidden` are filled in from the blocks; the shared adapter may have another rank.
   Pool(PoolInfo info, std::shared_ptr<const AdapterBlock> shared,
        std::vector<std::shared_ptr<const AdapterBlock>> blocks);
 
   [[nodiscard]] const PoolInfo& info() const noexcept { return info_; }
   /// Null when the pool has no shared adapter.
   [[nodiscard]] const AdapterBlock* shared() const noexcept { return shared_.get(); }
+  /// The same, for making another pool with it.
+  [[nodiscard]] const std::shared_ptr<const AdapterBlock>& shared_block() const noexcept {
+    return shared_;
+  }
   [[nodiscard]] std::span<const std::shared_ptr<const AdapterBlock>> blocks() const noexcept {
     return blocks_;
   }
   /// SHA-256 over everything that decides what a mask over this pool computes; the recipe is not
   /// part of it.
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
-  /// Bytes of f32 payload over all blocks.
+  /// Bytes of f32 payload over all blocks, the shared adapter's included.
   [[nodiscard]] std::int64_t bytes() const noexcept;
 
  private:

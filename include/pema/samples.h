@@ -13,9 +13,9 @@
 namespace pema {
 
 /// Non-owning view. features [n, d] f32 at one feature site; targets [n], the token that came next;
-/// document_start [documents + 1] rising row offsets, first 0 and last n, so that row i of document
-/// j has step t = i - document_start[j]. prompt_length [documents]: tokens of each document's
-/// prompt (the source length of Gradual Unrolling).
+/// document_start [documents + 1] row offsets that never fall, first 0 and last n, so that row i of
+/// document j has step t = i - document_start[j]. prompt_length [documents]: tokens of each
+/// document's prompt (the source length of Gradual Unrolling).
 struct Samples {
   MatrixView<const float> features;
   std::span<const std::int32_t> targets;
@@ -32,7 +32,8 @@ struct Samples {
 class SampleSet {
  public:
   SampleSet() = default;
-  /// Throws kInvalidArgument when lengths disagree or offsets do not rise from 0 to n.
+  /// Throws kInvalidArgument when lengths disagree, offsets do not rise from 0 to n (a document may
+  /// be empty), or a target or prompt length is negative.
   SampleSet(Matrix<float> features, std::vector<std::int32_t> targets,
             std::vector<std::int64_t> document_start, std::vector<std::int64_t> prompt_length);
 

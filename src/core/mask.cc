@@ -12,6 +12,11 @@ std::size_t word_count(std::int64_t size) { return static_cast<std::size_t>((siz
 
 std::int64_t byte_count(std::int64_t size) { return (size + 7) / 8; }
 
+void check_size(std::int64_t size) {
+  PEMA_CHECK(size >= 0 && size <= BitMask::kMaxSize, kInvalidArgument, "a mask covers 0 to ",
+             BitMask::kMaxSize, " adapters, not ", size);
+}
+
 bool all_zero(std::span<const float> weights) {
   return std::all_of(weights.begin(), weights.end(), [](float w) { return w == 0.0F; });
 }
@@ -19,15 +24,15 @@ bool all_zero(std::span<const float> weights) {
 }  // namespace
 
 BitMask::BitMask(std::int64_t size) : size_(size) {
-  PEMA_CHECK(size >= 0 && size <= kMaxSize, kInvalidArgument, "a mask covers 0 to ", kMaxSize,
-             " adapters, not ", size);
+  check_size(size);
   words_.resize(word_count(size));
 }
 
 BitMask BitMask::from_bytes(std::int64_t size, std::span<const std::byte> bytes) {
-  BitMask mask(size);
+  check_size(size);
   PEMA_CHECK(static_cast<std::int64_t>(bytes.size()) == byte_count(size), kCorrupt, "a mask over ",
              size, " adapters has ", byte_count(size), " bytes, not ", bytes.size());
+  BitMask mask(size);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     mask.words_[i / 8] |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * (i % 8));
   }

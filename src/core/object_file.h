@@ -1,14 +1,17 @@
+// clang-format off
 /// The container of every stored object: fixed prologue, metadata through cereal, raw aligned
 /// payload sections. Grammar, also in docs/formats/object.md:
 ///
-///   object   := prologue meta pad section*            every pad is zero bytes up to the next
-///   multiple of 64 section  := bytes pad prologue := magic[8] "PEMAOBJ\0"  u32 version=1  u32 kind
-///   u64 meta_bytes  u32 sections  u32 meta_crc
-///               u64 file_bytes  u64 section_bytes[4]  u32 prologue_crc  zero up to 128 bytes (all
-///               little-endian)
+///   object   := prologue meta pad section*     every pad: zero bytes up to a multiple of 64
+///   section  := bytes pad
+///   prologue := magic[8] "PEMAOBJ\0"  u32 version=1  u32 kind  u64 meta_bytes  u32 sections
+///               u32 meta_crc  u64 file_bytes  u64 section_bytes[4]  u32 prologue_crc
+///               zero up to 128 bytes            (integers little-endian, CRC-32 as zlib's)
 ///
-/// The identity of an object is the SHA-256 of the whole file, pads included, so one flipped bit
-/// anywhere is found.
+/// prologue_crc covers the 72 bytes before it, meta_crc the metadata. The section bytes have no
+/// checksum of their own: the identity of an object is the SHA-256 of the whole file, pads
+/// included, so one flipped bit anywhere is found.
+// clang-format on
 #pragma once
 
 #include <array>
@@ -16,26 +19,30 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pema/digest.h"
 
 namespace pema::core {
 
-/// Stored: never renumber.
+/// What an object holds. Stored: never renumber.
 enum class ObjectKind : std::uint32_t {
-  kAdapterBlock = 1,
-  kSegment = 2,
-  kBundle = 3,
-  kFeatures = 4
+  kAdapterBlock = 1,  ///< pema::AdapterBlock
+  kSegment = 2,       ///< pema::Segment
+  kBundle = 3,        ///< one profile with what it needs (profiles/)
+  kFeatures = 4,      ///< cached features (src/plm)
 };
+/// Name of a kind for messages, "block of adapters". Never throws.
+[[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;
 
 inline constexpr std::int64_t kObjectAlignment = 64;
 inline constexpr std::int64_t kPrologueBytes = 128;
 inline constexpr std::int64_t kMaxSections = 4;
 inline constexpr std::int64_t kMaxMetaBytes = std::int64_t{16} << 20;
 
-/// Bytes of an object file made of `meta` and at most kMaxSections sections.
+/// Bytes of an object file made of `meta` and at most kMaxSections sections. Throws
+/// kInvalidArgument when `meta` is longer than kMaxMetaBytes or there are too many sections.
 [[nodiscard]] std::vector<std::byte> build_object(
     ObjectKind kind, std::span<const std::byte> meta,
     std::span<const std::span<const std::byte>> sections);
@@ -53,7 +60,8 @@ struct ObjectParts {
 [[nodiscard]] ObjectParts parse_object(std::span<const std::byte> bytes, ObjectKind kind,
                                        const std::string& name);
 
-/// A read-only mapped file. Thread-safety: immutable.
+/// A read-only mapped file; an empty file has no mapping and no bytes. Objects are replaced by
+/// rename, never written in place, so a mapping keeps its bytes. Thread-safety: immutable.
 class MappedFile {
  public:
   /// Throws kNotFound or kIo, naming the path.
@@ -68,12 +76,14 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-/// Maps `path`, checks that its SHA-256 is `expected`, parses it. Throws kNotFound, kIo, kCorrupt
-/// (with the fix: restore the file from a backup or store the object again).
+/// An object in a mapped file; `parts` point into `file`.
 struct MappedObject {
   std::shared_ptr<const MappedFile> file;
   ObjectParts parts;
 };
+
+/// Maps `path`, checks that its SHA-256 is `expected`, parses it. Throws kNotFound, kIo, kCorrupt
+/// (with the fix: restore the file from a backup or store the object again), kUnsupported.
 [[nodiscard]] MappedObject open_object(const std::string& path, ObjectKind kind,
                                        const Digest& expected);
 
