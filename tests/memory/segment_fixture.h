@@ -1,0 +1,54 @@
+/// Random unit keys and segments for the tests of memory.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "pema/memory.h"
+
+namespace pema::test {
+
+inline constexpr std::int64_t kVocab = 100'000;
+
+/// [rows, cols] random unit rows.
+[[nodiscard]] inline Matrix<float> unit_rows(std::int64_t rows, std::int64_t cols, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  Matrix<float> matrix(rows, cols);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    double sum = 0;
+    for (std::int64_t c = 0; c < cols; ++c) {
+      matrix.row(r)[c] = normal(random);
+      sum += static_cast<double>(matrix.row(r)[c]) * static_cast<double>(matrix.row(r)[c]);
+    }
+    for (std::int64_t c = 0; c < cols; ++c) {
+      matrix.row(r)[c] = static_cast<float>(static_cast<double>(matrix.row(r)[c]) / std::sqrt(sum));
+    }
+  }
+  return matrix;
+}
+
+/// What a segment of width `hidden` says about itself.
+[[nodiscard]] inline SegmentInfo segment_info(std::int64_t hidden) {
+  SegmentInfo info;
+  info.model = sha256("model");
+  info.site = FeatureSite::kPreNorm;
+  info.hidden = hidden;
+  info.vocab = kVocab;
+  return info;
+}
+
+/// A segment of these keys; entry i has the token first_token + i.
+[[nodiscard]] inline std::shared_ptr<const Segment> segment_of(const Matrix<float>& keys,
+                                                               std::int32_t first_token = 0) {
+  std::vector<std::int32_t> tokens;
+  for (std::int64_t i = 0; i < keys.rows(); ++i) {
+    tokens.push_back(first_token + static_cast<std::int32_t>(i));
+  }
+  return Segment::make(segment_info(keys.cols()), keys.view(), tokens);
+}
+
+}  // namespace pema::test
