@@ -71,6 +71,8 @@ struct ProfileDraft {
   ProfileMask mask;
   LambdaSchedule schedule;
   std::vector<SegmentId> segments;
+  /// New segments of the person's own, stored in the profile's transaction and readable by it.
+  std::vector<std::shared_ptr<const Segment>> own_segments;
 };
 
 enum class OpenMode : std::uint8_t { kCreate, kReadWrite, kReadOnly };
@@ -117,9 +119,9 @@ class Store {
   /// and the fix).
   [[nodiscard]] std::shared_ptr<const Pool> load_pool(PoolId id) const;
 
-  /// Stores a segment; equal content returns the existing record. A shared segment needs a name
-  /// that is not taken by other content (kAlreadyExists). Throws kNotFound when the base model is
-  /// not registered.
+  /// Stores a segment; equal content of the same kind returns the existing record. A shared segment
+  /// needs a name that is not taken by other content (kAlreadyExists). Throws kNotFound when the
+  /// base model is not registered.
   SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name = {});
   [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind = {}) const;
   [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id) const;
@@ -128,7 +130,8 @@ class Store {
 
   /// Writes one profile. Throws kAlreadyExists (kRefuse and the name is taken), kNotFound (pool,
   /// segment), kInvalidArgument (mask longer than the pool, sides that do not fit the algebra, bad
-  /// name or schedule). The schedule is stored quantised.
+  /// name or schedule), kMismatch (pool and segments of different base models). The schedule is
+  /// stored quantised. A replacement removes own segments that it leaves without a reader.
   ProfileRecord put_profile(const ProfileDraft& draft,
                             OnExisting on_existing = OnExisting::kRefuse);
   /// All of them in one transaction; several thousand per call is the efficient size.

@@ -1,0 +1,220 @@
+#include "profiles/bundle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "pema/error.h"
+#include "profiles/bundle_meta.h"
+#include "profiles/name.h"
+#include "profiles/profile_codec.h"
+#include "src/core/metadata.h"
+#include "src/core/object_file.h"
+
+namespace pema::profiles {
+namespace {
+
+/// Objects are laid into one section, as a container has only four.
+class Packer {
+ public:
+  void add(ObjectRole role, const std::string& name, const Digest& digest,
+           std::span<const std::byte> bytes) {
+    objects.push_back({static_cast<std::uint8_t>(role), name, digest, bytes.size()});
+    section.insert(section.end(), bytes.begin(), bytes.end());
+    const auto unit = static_cast<std::size_t>(core::kObjectAlignment);
+    section.resize((section.size() + unit - 1) / unit * unit);
+  }
+  std::vector<BundleObject> objects;
+  std::vector<std::byte> section;
+};
+
+class Unpacker {
+ public:
+  Unpacker(std::span<const std::byte> section, const std::string& origin)
+      : section_(section), origin_(origin) {}
+
+  /// A copy of the next object's bytes, whose digest was checked.
+  std::vector<std::byte> next(const BundleObject& object) {
+    const auto unit = static_cast<std::uint64_t>(core::kObjectAlignment);
+    require(object.bytes <= section_.size(), "an object is longer than the file");
+    const auto size = static_cast<std::size_t>(object.bytes);
+    const std::size_t padded =
+        std::min<std::size_t>((size + unit - 1) / unit * unit, section_.size());
+    const std::span<const std::byte> bytes = section_.first(size);
+    const std::span<const std::byte> pad = section_.subspan(size, padded - size);
+    section_ = section_.subspan(padded);
+    require(std::all_of(pad.begin(), pad.end(), [](std::byte b) { return b == std::byte{0}; }),
+            "there are bytes between two objects");
+    require(sha256(bytes) == object.digest, "an object's bytes do not have its digest");
+    return {bytes.begin(), bytes.end()};
+  }
+  void finish() const { require(section_.empty(), "there are bytes after the last object"); }
+  void require(bool condition, const char* why) const {
+    PEMA_CHECK(condition, kCorrupt, origin_, ": the bundle is damaged (", why,
+               "); export the profile again");
+  }
+
+ private:
+  std::span<const std::byte> section_;
+  const std::string& origin_;
+};
+
+/// Inner objects in file order: shared adapter, blocks, segments.
+struct Inner {
+  std::shared_ptr<const AdapterBlock> shared;
+  std::vector<std::shared_ptr<const AdapterBlock>> blocks;
+  std::vector<BundleSegment> segments;
+};
+
+Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
+  Inner inner;
+  int last_role = 0;
+  for (const BundleObject& object : meta.objects) {
+    const int order = std::min<int>(object.role, static_cast<int>(ObjectRole::kOwnSegment));
+    unpacker.require(object.role <= 3 && order >= last_role, "its objects are out of order");
+    last_role = order;
+    switch (static_cast<ObjectRole>(object.role)) {
+      case ObjectRole::kSharedAdapter:
+        unpacker.require(inner.shared == nullptr, "it has two shared adapters");
+        inner.shared = AdapterBlock::from_bytes(unpacker.next(object));
+        break;
+      case ObjectRole::kBlock:
+        inner.blocks.push_back(AdapterBlock::from_bytes(unpacker.next(object)));
+        break;
+      case ObjectRole::kOwnSegment:
+      case ObjectRole::kSharedSegment: {
+        const bool own = object.role == static_cast<std::uint8_t>(ObjectRole::kOwnSegment);
+        unpacker.require(own == object.name.empty(), "a segment has a wrong name");
+        if (!own) check_name(object.name, "segment name");
+        inner.segments.push_back({Segment::from_bytes(unpacker.next(object)),
+                                  own ? SegmentKind::kOwn : SegmentKind::kShared, object.name});
+        const SegmentInfo& info = inner.segments.back().segment->info();
+        unpacker.require(
+            info.model == meta.model && info.hidden == meta.hidden && info.vocab == meta.vocab,
+            "a segment is of another base model");
+        break;
+      }
+    }
+  }
+  unpacker.finish();
+  return inner;
+}
+
+std::shared_ptr<const Pool> make_pool(const BundleMeta& meta, Inner& inner,
+                                      const Unpacker& unpacker) {
+  if (meta.has_pool == 0) {
+    unpacker.require(inner.shared == nullptr && inner.blocks.empty(),
+                     "it has adapters but no pool");
+    return nullptr;
+  }
+  unpacker.require(meta.has_pool == 1, "a flag is neither 0 nor 1");
+  check_name(meta.pool_name, "pool name");
+  PoolInfo info;
+  info.model = meta.model;
+  info.site = static_cast<FeatureSite>(meta.site);
+  info.form = static_cast<Form>(meta.form);
+  info.algebra = static_cast<Algebra>(meta.algebra);
+  info.norm = static_cast<HeadNorm>(meta.norm);
+  info.mask_scale = meta.mask_scale;
+  info.recipe = meta.recipe;
+  auto pool = std::make_shared<const Pool>(info, inner.shared, inner.blocks);
+  unpacker.require(pool->digest() == meta.pool_digest && pool->info().hidden == meta.hidden,
+                   "its pool does not have its digest");
+  return pool;
+}
+
+Bundle decode(std::span<const std::byte> bytes, const std::string& origin) {
+  const core::ObjectParts parts = core::parse_object(bytes, core::ObjectKind::kBundle, origin);
+  const auto meta = core::decode_metadata<BundleMeta>(parts.meta, origin);
+  Unpacker unpacker(parts.sections.empty() ? std::span<const std::byte>{} : parts.sections[0],
+                    origin);
+  unpacker.require(parts.sections.size() == 1, "it has not one section");
+  Bundle bundle;
+  bundle.model = {meta.model, meta.model_name, meta.architecture, meta.hidden, meta.vocab};
+  bundle.profile = meta.profile;
+  check_name(bundle.profile, "profile name");
+  bundle.schedule = decode_schedule(meta.schedule, origin);
+  bundle.mask = decode_mask(meta.mask, origin);
+  Inner inner = unpack(meta, unpacker);
+  bundle.pool_name = meta.pool_name;
+  bundle.pool = make_pool(meta, inner, unpacker);
+  bundle.segments = std::move(inner.segments);
+  const bool needs_model = bundle.pool != nullptr || !bundle.segments.empty();
+  unpacker.require(needs_model == !meta.model.is_zero(), "its base model is missing");
+  unpacker.require(bundle.pool != nullptr || bundle.mask.size() == 0, "it has a mask but no pool");
+  if (bundle.pool != nullptr) {
+    check_mask_fits(bundle.mask, bundle.pool->info().adapters, bundle.pool->info().algebra);
+  }
+  return bundle;
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_bundle(const Bundle& bundle) {
+  BundleMeta meta;
+  meta.model = bundle.model.fingerprint;
+  meta.model_name = bundle.model.name;
+  meta.architecture = bundle.model.architecture;
+  meta.hidden = bundle.model.hidden;
+  meta.vocab = bundle.model.vocab;
+  meta.profile = bundle.profile;
+  meta.schedule = encode_schedule(bundle.schedule);
+  meta.mask = encode_mask(bundle.mask);
+  Packer packer;
+  if (bundle.pool != nullptr) {
+    const PoolInfo& info = bundle.pool->info();
+    meta.has_pool = 1;
+    meta.pool_name = bundle.pool_name;
+    meta.pool_digest = bundle.pool->digest();
+    meta.site = static_cast<std::uint8_t>(info.site);
+    meta.form = static_cast<std::uint8_t>(info.form);
+    meta.algebra = static_cast<std::uint8_t>(info.algebra);
+    meta.norm = static_cast<std::uint8_t>(info.norm);
+    meta.mask_scale = info.mask_scale;
+    meta.recipe = info.recipe;
+    if (const AdapterBlock* shared = bundle.pool->shared(); shared != nullptr) {
+      packer.add(ObjectRole::kSharedAdapter, {}, shared->digest(), shared->serialise());
+    }
+    for (const auto& block : bundle.pool->blocks()) {
+      packer.add(ObjectRole::kBlock, {}, block->digest(), block->serialise());
+    }
+  }
+  for (const BundleSegment& item : bundle.segments) {
+    const bool own = item.kind == SegmentKind::kOwn;
+    packer.add(own ? ObjectRole::kOwnSegment : ObjectRole::kSharedSegment,
+               own ? std::string() : item.name, item.segment->digest(), item.segment->serialise());
+  }
+  meta.objects = std::move(packer.objects);
+  const std::vector<std::byte> encoded = core::encode_metadata(meta);
+  PEMA_CHECK(static_cast<std::int64_t>(encoded.size()) <= core::kMaxMetaBytes &&
+                 static_cast<std::int64_t>(meta.objects.size()) <= kMaxBundleObjects,
+             kUnsupported, "profile '", bundle.profile, "' has ", encoded.size(),
+             " bytes of mask and names and ", meta.objects.size(),
+             " objects; a bundle holds at most ", core::kMaxMetaBytes, " and ", kMaxBundleObjects);
+  const std::span<const std::byte> sections[] = {packer.section};
+  return core::build_object(core::ObjectKind::kBundle, encoded, sections);
+}
+
+Bundle decode_bundle(std::span<const std::byte> bytes, const std::string& origin) {
+  try {
+    return decode(bytes, origin);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kUnsupported) throw;
+    // What a caller may get wrong elsewhere is damage when a file says it.
+    fail(ErrorCode::kCorrupt, origin, ": the bundle is damaged (", error.what(),
+         "); export the profile again");
+  }
+}
+
+void check_mask_fits(const ProfileMask& mask, std::int64_t adapters, Algebra algebra) {
+  check_mask_shape(mask);
+  PEMA_CHECK(mask.size() <= adapters, kInvalidArgument, "a mask over ", mask.size(),
+             " adapters is longer than the pool, which has ", adapters,
+             "; use the pool the mask was trained with");
+  if (mask.size() == 0) return;
+  const bool two_sides = mask.soft() ? !mask.up_weights.empty() : mask.up.size() > 0;
+  PEMA_CHECK(two_sides == (algebra == Algebra::kSeparate), kInvalidArgument,
+             "the pool's algebra is ", to_string(algebra), ", the mask has ",
+             two_sides ? "two sides" : "one side", "; train the mask with the pool's algebra");
+}
+
+}  // namespace pema::profiles

@@ -1,0 +1,34 @@
+/// The schema of registry.db and how an older one becomes the newest.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "profiles/sqlite/database.h"
+
+namespace pema::profiles {
+
+/// One step of the schema: schema/000N_*.sql.
+struct Migration {
+  std::int64_t version = 0;  ///< user_version after it
+  std::string_view sql;
+};
+
+/// "PEMA": tells our files from other programs' SQLite files.
+inline constexpr std::int64_t kApplicationId = 0x50454d41;
+
+/// All steps, rising from version 1; made from profiles/schema at build time.
+[[nodiscard]] std::span<const Migration> migrations() noexcept;
+
+/// Gives an empty file the newest schema, in one transaction. Throws kAlreadyExists when the file
+/// has a schema already (also when another process was faster), kUnsupported when it belongs to
+/// another program.
+void create_schema(sqlite::Database& database, std::span<const Migration> steps);
+
+/// Runs the steps that are missing, all in one transaction: a crash or an error leaves the old
+/// schema. Throws kUnsupported when the schema is newer than `steps`, or old and the database
+/// read-only; kCorrupt when the file is empty or no registry.
+void upgrade_schema(sqlite::Database& database, std::span<const Migration> steps);
+
+}  // namespace pema::profiles

@@ -1,0 +1,73 @@
+/// The packed columns of table `profile` (docs/formats/registry.md). Each value has one encoding
+/// only; anything else is refused.
+///
+///   varint   := unsigned LEB128 without needless bytes
+///   schedule := varint curve, lambda_max * 1e4, length, lambda_own * 1e4, lambda_shared * 1e4,
+///               neighbours, temperature * 1e6
+///   segments := varint*            first number, then differences; rising
+///   mask     := nothing | byte flags (1 soft, 2 up side too), varint N, side [, side]
+///   side     := ceil(N / 8) bytes, LSB first | N f32, little-endian
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pema/ids.h"
+#include "pema/mask.h"
+#include "pema/schedule.h"
+
+namespace pema::profiles {
+
+/// Appends `value` as LEB128. Throws kInternal when it is negative.
+void put_varint(std::vector<std::byte>& out, std::int64_t value);
+
+/// Reads values from bytes it does not own. Thread-safety: one thread at a time.
+class ByteReader {
+ public:
+  /// `what` is named in messages; both must outlive the reader.
+  ByteReader(std::span<const std::byte> bytes, std::string_view what)
+      : bytes_(bytes), what_(what) {}
+
+  /// Throws kCorrupt past the end, above 63 bits, or on a needless byte.
+  [[nodiscard]] std::int64_t varint();
+  /// The next `count` bytes. Throws kCorrupt when there are fewer.
+  [[nodiscard]] std::span<const std::byte> take(std::int64_t count);
+  [[nodiscard]] std::int64_t left() const noexcept {
+    return static_cast<std::int64_t>(bytes_.size());
+  }
+  /// Throws kCorrupt unless everything was read.
+  void finish() const;
+  /// Throws kCorrupt with `why`.
+  [[noreturn]] void refuse(std::string_view why) const;
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::string_view what_;
+};
+
+/// Encodes what `LambdaSchedule::quantised` keeps; `schedule` must be valid.
+[[nodiscard]] std::vector<std::byte> encode_schedule(const LambdaSchedule& schedule);
+/// Throws kCorrupt, naming `what`.
+[[nodiscard]] LambdaSchedule decode_schedule(std::span<const std::byte> bytes,
+                                             std::string_view what);
+
+/// `segments` must rise strictly.
+[[nodiscard]] std::vector<std::byte> encode_segments(std::span<const SegmentId> segments);
+/// Throws kCorrupt, naming `what`.
+[[nodiscard]] std::vector<SegmentId> decode_segments(std::span<const std::byte> bytes,
+                                                     std::string_view what);
+
+/// `mask` must pass check_mask_shape.
+[[nodiscard]] std::vector<std::byte> encode_mask(const ProfileMask& mask);
+/// Throws kCorrupt, naming `what`.
+[[nodiscard]] ProfileMask decode_mask(std::span<const std::byte> bytes, std::string_view what);
+
+/// Throws kInvalidArgument when a mask is hard and soft at once, its sides differ in size, or a
+/// weight is not finite.
+void check_mask_shape(const ProfileMask& mask);
+
+}  // namespace pema::profiles

@@ -1,0 +1,100 @@
+/// The tables of registry.db together with the objects they name. Store adds transactions; the
+/// functions that write expect one to be open.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pema/error.h"
+#include "pema/store.h"
+#include "profiles/object_folder.h"
+#include "profiles/sqlite/database.h"
+
+namespace pema::profiles {
+
+/// A store's folder, open. Thread-safety: one thread at a time.
+class Registry {
+ public:
+  /// As Store::open.
+  Registry(const std::string& folder, OpenMode mode);
+
+  [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
+  [[nodiscard]] sqlite::Database& database() noexcept { return database_; }
+  [[nodiscard]] const ObjectFolder& objects() const noexcept { return objects_; }
+
+  /// Throws kIo when the store was opened read-only, before anything is written beside the
+  /// database.
+  void require_writable() const;
+
+  // Base models (registry.cc).
+  ModelRecord put_model(const ModelInfo& info, const std::string& path);
+  [[nodiscard]] std::vector<ModelRecord> models();
+  [[nodiscard]] std::optional<ModelRecord> find_model(const Digest& fingerprint);
+  /// Throws kNotFound, naming the fingerprint and what `thing` needs it.
+  [[nodiscard]] ModelRecord require_model(const Digest& fingerprint, std::string_view thing);
+
+  // Pools (registry_pools.cc).
+  /// Stores the pool's objects; call it before put_pool, outside of the transaction.
+  void put_pool_objects(const Pool& pool);
+  /// The next version of `name`, or the newest when it equals `pool`. Objects that went missing
+  /// since put_pool_objects are written again.
+  PoolRecord put_pool(const std::string& name, const Pool& pool);
+  [[nodiscard]] std::vector<PoolRecord> pools();
+  [[nodiscard]] std::optional<PoolRecord> find_pool(std::string_view name, std::int64_t version);
+  [[nodiscard]] std::optional<PoolRecord> find_pool(PoolId id);
+  /// Any version of any name with this content.
+  [[nodiscard]] std::optional<PoolRecord> find_pool(const Digest& digest);
+  [[nodiscard]] std::shared_ptr<const Pool> load_pool(const PoolRecord& record);
+
+  // Segments (registry_segments.cc).
+  /// Stores the segment's object, if it is not there and whole.
+  void put_segment_object(const Segment& segment);
+  SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name);
+  [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind);
+  [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id);
+  [[nodiscard]] std::optional<SegmentRecord> find_segment(std::string_view name);
+  [[nodiscard]] std::shared_ptr<const Segment> load_segment(const SegmentRecord& record);
+  /// Counts readers up and down. Own segments that this leaves without a reader are removed, their
+  /// objects doomed when no row names them any more.
+  void change_readers(const std::map<SegmentId, std::int64_t>& changes);
+  /// True when a pool or a segment names the object.
+  [[nodiscard]] bool names_object(const Digest& digest);
+  /// Deletes the files of doomed objects that no row names, in a transaction of its own.
+  void sweep_doomed();
+  /// Deletes those of the objects that no row names, in a transaction of its own.
+  void drop_unnamed(std::span<const Digest> objects);
+
+  // Profiles (registry_profiles.cc).
+  /// Stores the drafts' own segments; expects their objects to be there already.
+  void put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing);
+  [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name);
+  [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
+  bool remove_profile(std::string_view name);
+
+  // Checks (store_verify.cc).
+  [[nodiscard]] std::vector<Damage> verify();
+
+ private:
+  std::string folder_;
+  sqlite::Database database_;
+  ObjectFolder objects_;
+};
+
+/// Throws kInvalidArgument when a text is longer than the store keeps.
+void check_text(std::string_view text, std::string_view what);
+
+/// Reads a stored enum. Throws kCorrupt when the value is above `last`.
+template <typename Enum>
+[[nodiscard]] Enum stored_enum(std::int64_t value, Enum last, std::string_view what) {
+  PEMA_CHECK(value >= 0 && value <= static_cast<std::int64_t>(last), kCorrupt,
+             "registry.db: ", what, " ", value, " is unknown; restore registry.db from a backup");
+  return static_cast<Enum>(value);
+}
+
+}  // namespace pema::profiles

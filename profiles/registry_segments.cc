@@ -1,0 +1,166 @@
+#include <algorithm>
+
+#include "pema/error.h"
+#include "profiles/name.h"
+#include "profiles/registry.h"
+#include "profiles/sqlite/transaction.h"
+
+namespace pema::profiles {
+namespace {
+
+constexpr std::string_view kSegmentColumns =
+    "SELECT segment.id, segment.name, kind, digest, model.fingerprint, site, segment.hidden, "
+    "segment.vocab, entries, bytes FROM segment JOIN model ON model.id = segment.model ";
+
+SegmentRecord read_segment(const sqlite::Query& row) {
+  SegmentRecord record;
+  record.id.value = row->integer(0);
+  if (!row->null(1)) record.name = row->text(1);
+  record.kind = stored_enum(row->integer(2), SegmentKind::kShared, "a segment's kind");
+  record.digest = row->digest(3);
+  record.info.model = row->digest(4);
+  record.info.site = stored_enum(row->integer(5), FeatureSite::kPreNorm, "a segment's site");
+  record.info.hidden = row->integer(6);
+  record.info.vocab = row->integer(7);
+  record.info.entries = row->integer(8);
+  record.bytes = row->integer(9);
+  return record;
+}
+
+}  // namespace
+
+void Registry::put_segment_object(const Segment& segment) {
+  objects_.put(segment.digest(), segment.serialise());
+}
+
+SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
+                                    const std::string& name) {
+  if (kind == SegmentKind::kShared) {
+    check_name(name, "shared segment's name");
+  } else {
+    PEMA_CHECK(name.empty(), kInvalidArgument, "a person's own segment has no name; leave out '",
+               name, "'");
+  }
+  const SegmentInfo& info = segment.info();
+  const ModelRecord model =
+      require_model(info.model, name.empty() ? "the segment" : "segment '" + name + "'");
+  PEMA_CHECK(model.info.hidden == info.hidden && model.info.vocab == info.vocab, kMismatch,
+             "the segment has width ", info.hidden, " and vocabulary ", info.vocab,
+             ", its base model has ", model.info.hidden, " and ", model.info.vocab,
+             "; make the segment with that model");
+  {
+    sqlite::Query same =
+        database_.query(std::string(kSegmentColumns) + "WHERE digest = ?1 AND kind = ?2");
+    if (same->bind(1, segment.digest()).bind(2, static_cast<std::int64_t>(kind)).step()) {
+      return read_segment(same);
+    }
+  }
+  PEMA_CHECK(name.empty() || !find_segment(name), kAlreadyExists, "the segment name '", name,
+             "' is taken by other content; choose another name");
+  const std::vector<std::byte> bytes = segment.serialise();
+  // The caller holds the write lock, under which nobody deletes objects.
+  if (!objects_.contains(segment.digest())) objects_.put(segment.digest(), bytes);
+  sqlite::Query insert = database_.query(
+      "INSERT INTO segment (name, kind, digest, model, site, hidden, vocab, entries, bytes) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+  if (name.empty()) {
+    insert->bind_null(1);
+  } else {
+    insert->bind(1, std::string_view(name));
+  }
+  insert->bind(2, static_cast<std::int64_t>(kind))
+      .bind(3, segment.digest())
+      .bind(4, model.id.value)
+      .bind(5, static_cast<std::int64_t>(info.site))
+      .bind(6, info.hidden)
+      .bind(7, info.vocab)
+      .bind(8, info.entries)
+      .bind(9, static_cast<std::int64_t>(bytes.size()))
+      .run();
+  return *find_segment(SegmentId{database_.last_insert_id()});
+}
+
+std::vector<SegmentRecord> Registry::segments(std::optional<SegmentKind> kind) {
+  std::vector<SegmentRecord> records;
+  sqlite::Query row = database_.query(std::string(kSegmentColumns) +
+                                      "WHERE ?1 < 0 OR kind = ?1 ORDER BY segment.id");
+  row->bind(1, kind ? static_cast<std::int64_t>(*kind) : std::int64_t{-1});
+  while (row->step()) records.push_back(read_segment(row));
+  return records;
+}
+
+std::optional<SegmentRecord> Registry::find_segment(SegmentId id) {
+  sqlite::Query row = database_.query(std::string(kSegmentColumns) + "WHERE segment.id = ?1");
+  if (!row->bind(1, id.value).step()) return std::nullopt;
+  return read_segment(row);
+}
+
+std::optional<SegmentRecord> Registry::find_segment(std::string_view name) {
+  sqlite::Query row = database_.query(std::string(kSegmentColumns) + "WHERE segment.name = ?1");
+  if (!row->bind(1, name).step()) return std::nullopt;
+  return read_segment(row);
+}
+
+std::shared_ptr<const Segment> Registry::load_segment(const SegmentRecord& record) {
+  std::shared_ptr<const Segment> segment =
+      Segment::open(objects_.path(record.digest), record.digest);
+  const SegmentInfo& info = segment->info();
+  PEMA_CHECK(info.model == record.info.model && info.site == record.info.site &&
+                 info.hidden == record.info.hidden && info.vocab == record.info.vocab &&
+                 info.entries == record.info.entries,
+             kCorrupt, folder_, "/registry.db: segment ", record.id.value,
+             " is damaged (its row and its object disagree); restore registry.db from a backup");
+  return segment;
+}
+
+void Registry::change_readers(const std::map<SegmentId, std::int64_t>& changes) {
+  for (const auto& [id, change] : changes) {
+    if (change != 0) {
+      sqlite::Query update =
+          database_.query("UPDATE segment SET readers = readers + ?2 WHERE id = ?1");
+      update->bind(1, id.value).bind(2, change).run();
+    }
+    if (change >= 0) continue;
+    sqlite::Query orphan = database_.query(
+        "DELETE FROM segment WHERE id = ?1 AND kind = 0 AND readers = 0 RETURNING digest");
+    if (!orphan->bind(1, id.value).step()) continue;
+    const Digest digest = orphan->digest(0);
+    orphan->run();
+    sqlite::Query doom = database_.query("INSERT OR IGNORE INTO doomed (object) VALUES (?1)");
+    doom->bind(1, digest).run();
+  }
+}
+
+bool Registry::names_object(const Digest& digest) {
+  sqlite::Query row = database_.query(
+      "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR "
+      "EXISTS (SELECT 1 FROM pool_block WHERE object = ?1) OR "
+      "EXISTS (SELECT 1 FROM pool WHERE shared = ?1)");
+  return row->bind(1, digest).step() && row->integer(0) != 0;
+}
+
+void Registry::sweep_doomed() {
+  if (database_.integer("SELECT EXISTS (SELECT 1 FROM doomed)") == 0) return;
+  sqlite::Transaction transaction(database_);
+  std::vector<Digest> doomed;
+  {
+    sqlite::Query row = database_.query("SELECT object FROM doomed");
+    while (row->step()) doomed.push_back(row->digest(0));
+  }
+  for (const Digest& digest : doomed) {
+    if (!names_object(digest)) objects_.remove(digest);
+    sqlite::Query done = database_.query("DELETE FROM doomed WHERE object = ?1");
+    done->bind(1, digest).run();
+  }
+  transaction.commit();
+}
+
+void Registry::drop_unnamed(std::span<const Digest> objects) {
+  if (objects.empty()) return;
+  sqlite::Transaction transaction(database_);
+  for (const Digest& digest : objects) {
+    if (!names_object(digest)) objects_.remove(digest);
+  }
+}
+
+}  // namespace pema::profiles

@@ -1,0 +1,82 @@
+/// One SQLite connection, closed by its destructor. Only the sources of this folder see sqlite3.h.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "pema/store.h"
+#include "profiles/sqlite/statement.h"
+
+struct sqlite3;
+
+namespace pema::profiles::sqlite {
+
+/// How long a call waits for another process's lock before it fails with kBusy.
+inline constexpr int kBusyMilliseconds = 5000;
+
+/// A connection. Thread-safety: one thread at a time.
+class Database {
+ public:
+  /// kCreate makes the file when it is missing. kReadOnly never changes a row; where the folder can
+  /// be written it uses SQLite's log files and takes them away again, where it cannot it reads the
+  /// file as it stands and refuses with kBusy once somebody changes it. Throws kNotFound, kIo,
+  /// kBusy, kCorrupt.
+  Database(const std::string& path, OpenMode mode, int busy_milliseconds = kBusyMilliseconds);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// A prepared statement, compiled once per connection and reset when the Query ends. Asking for
+  /// `sql` again while a Query of it lives is a bug (kInternal). Throws kCorrupt when the schema
+  /// does not know what `sql` names.
+  [[nodiscard]] Query query(std::string_view sql);
+  /// Runs statements without results, as many as `sql` holds. Throws as `raise`.
+  void execute(const std::string& sql);
+  /// First column of the first row. Throws kCorrupt when there is none or it is no integer.
+  [[nodiscard]] std::int64_t integer(std::string_view sql);
+
+  [[nodiscard]] std::int64_t last_insert_id() const noexcept;
+  /// True between BEGIN and the end of the transaction, also when SQLite rolled back by itself.
+  [[nodiscard]] bool in_transaction() const noexcept;
+  /// True when the connection was opened for reading only.
+  [[nodiscard]] bool read_only() const noexcept { return mode_ == OpenMode::kReadOnly; }
+  /// True when the file is read as it stands, without locks (see the constructor).
+  [[nodiscard]] bool immutable() const noexcept { return immutable_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  /// Moves the log into the file and empties it, as far as other connections allow. Returns false
+  /// when one was in the way.
+  bool checkpoint();
+
+  /// Throws the pema::Error for an SQLite result code: BUSY and LOCKED kBusy, FULL kDiskFull,
+  /// CORRUPT and NOTADB kCorrupt, IOERR, CANTOPEN and READONLY kIo; the message has the path, what
+  /// was being done, and the fix.
+  [[noreturn]] void raise(int code, std::string_view doing) const;
+
+ private:
+  struct Stamp {
+    std::int64_t bytes = 0;
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+
+  void open(int busy_milliseconds);
+  void configure();
+  void close() noexcept;
+  [[nodiscard]] Stamp stamp() const;
+  void check_unchanged() const;
+
+  std::string path_;
+  OpenMode mode_;
+  bool immutable_ = false;
+  Stamp stamp_;
+  sqlite3* handle_ = nullptr;
+  std::map<std::string, std::unique_ptr<Statement>, std::less<>> statements_;
+};
+
+}  // namespace pema::profiles::sqlite

@@ -1,0 +1,127 @@
+#include "profiles/sqlite/statement.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "pema/error.h"
+#include "profiles/sqlite/database.h"
+
+namespace pema::profiles::sqlite {
+
+Statement::Statement(Database& database, sqlite3_stmt* prepared) noexcept
+    : database_(database), handle_(prepared) {}
+
+Statement::~Statement() { sqlite3_finalize(handle_); }
+
+void Statement::check(int code) const {
+  if (code != SQLITE_OK) database_.raise(code, "binding a value");
+}
+
+Statement& Statement::bind(int index, std::int64_t value) {
+  check(sqlite3_bind_int64(handle_, index, value));
+  return *this;
+}
+
+Statement& Statement::bind(int index, double value) {
+  check(sqlite3_bind_double(handle_, index, value));
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::string_view text) {
+  // A null pointer would bind NULL instead of an empty text.
+  const char* data = text.data() != nullptr ? text.data() : "";
+  check(sqlite3_bind_text64(handle_, index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::span<const std::byte> blob) {
+  const void* data = blob.data() != nullptr ? static_cast<const void*>(blob.data()) : "";
+  check(sqlite3_bind_blob64(handle_, index, data, blob.size(), SQLITE_TRANSIENT));
+  return *this;
+}
+
+Statement& Statement::bind(int index, const Digest& digest) {
+  return bind(index, std::as_bytes(std::span(digest.bytes)));
+}
+
+Statement& Statement::bind_null(int index) {
+  check(sqlite3_bind_null(handle_, index));
+  return *this;
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(handle_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  database_.raise(code, sqlite3_stmt_readonly(handle_) != 0 ? "reading it" : "writing to it");
+}
+
+void Statement::run() {
+  while (step()) {
+  }
+}
+
+void Statement::check_type(int column, int type) const {
+  PEMA_CHECK(sqlite3_column_type(handle_, column) == type, kCorrupt, database_.path(), ": column ",
+             sqlite3_column_name(handle_, column),
+             " holds a value of another type; restore registry.db from a backup");
+}
+
+std::int64_t Statement::integer(int column) const {
+  check_type(column, SQLITE_INTEGER);
+  return sqlite3_column_int64(handle_, column);
+}
+
+double Statement::real(int column) const {
+  check_type(column, SQLITE_FLOAT);
+  return sqlite3_column_double(handle_, column);
+}
+
+std::string Statement::text(int column) const {
+  check_type(column, SQLITE_TEXT);
+  const auto* data = static_cast<const void*>(sqlite3_column_text(handle_, column));
+  const int bytes = sqlite3_column_bytes(handle_, column);
+  if (data == nullptr) return {};
+  return {static_cast<const char*>(data), static_cast<std::size_t>(bytes)};
+}
+
+std::span<const std::byte> Statement::blob(int column) const {
+  check_type(column, SQLITE_BLOB);
+  const void* data = sqlite3_column_blob(handle_, column);
+  const int bytes = sqlite3_column_bytes(handle_, column);
+  if (data == nullptr) return {};
+  return {static_cast<const std::byte*>(data), static_cast<std::size_t>(bytes)};
+}
+
+Digest Statement::digest(int column) const {
+  const std::span<const std::byte> raw = blob(column);
+  PEMA_CHECK(raw.size() == 32, kCorrupt, database_.path(), ": column ",
+             sqlite3_column_name(handle_, column), " has ", raw.size(),
+             " bytes where a digest has 32; restore registry.db from a backup");
+  return Digest::from_bytes(raw);
+}
+
+bool Statement::null(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
+
+void Statement::reset() noexcept {
+  sqlite3_reset(handle_);
+  sqlite3_clear_bindings(handle_);
+}
+
+Query::Query(Statement& statement) : statement_(&statement) {
+  PEMA_ASSERT(!statement.in_use_);
+  statement.in_use_ = true;
+}
+
+Query::~Query() {
+  if (statement_ == nullptr) return;
+  statement_->reset();
+  statement_->in_use_ = false;
+}
+
+Query::Query(Query&& other) noexcept : statement_(std::exchange(other.statement_, nullptr)) {}
+
+}  // namespace pema::profiles::sqlite

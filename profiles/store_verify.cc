@@ -1,0 +1,165 @@
+#include <map>
+#include <set>
+#include <utility>
+
+#include "pema/error.h"
+#include "profiles/profile_codec.h"
+#include "profiles/sqlite/transaction.h"
+#include "profiles/store_impl.h"
+
+namespace pema {
+namespace profiles {
+namespace {
+
+using sqlite::Database;
+using sqlite::Query;
+using sqlite::Transaction;
+using sqlite::TransactionKind;
+
+constexpr const char* kRestore = "; restore registry.db from a backup";
+
+/// Runs a check; what it throws is damage too.
+template <typename Check>
+void run(std::vector<Damage>& damage, const std::string& what, Check check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    damage.push_back({what, error.what()});
+  }
+}
+
+void check_database(Database& database, std::vector<Damage>& damage) {
+  run(damage, database.path(), [&] {
+    Query row = database.query("PRAGMA quick_check");
+    while (row->step()) {
+      const std::string line = row->text(0);
+      if (line != "ok") damage.push_back({database.path(), line + kRestore});
+    }
+  });
+  run(damage, database.path(), [&] {
+    Query row = database.query("PRAGMA foreign_key_check");
+    while (row->step()) {
+      damage.push_back({"table " + row->text(0),
+                        message("row ", row->null(1) ? 0 : row->integer(1), " names a row of ",
+                                row->text(2), " that is not there", kRestore)});
+    }
+  });
+}
+
+/// Reads every profile; what is wrong with one does not hide the next. Counts readers.
+void check_profiles(Database& database, std::vector<Damage>& damage,
+                    std::map<SegmentId, std::int64_t>& readers) {
+  std::map<std::int64_t, std::int64_t> adapters;  // by pool
+  {
+    Query row = database.query("SELECT id, adapters FROM pool");
+    while (row->step()) adapters[row->integer(0)] = row->integer(1);
+  }
+  Query row =
+      database.query("SELECT name, pool, schedule, segments, mask FROM profile ORDER BY id");
+  while (row->step()) {
+    std::string what = "a profile";
+    run(damage, what, [&] {
+      what = "profile '" + row->text(0) + "'";
+      run(damage, what, [&] {
+        for (const SegmentId id : decode_segments(row->blob(3), what)) ++readers[id];
+      });
+      run(damage, what, [&] {
+        static_cast<void>(decode_schedule(row->blob(2), what));
+        const ProfileMask mask = decode_mask(row->blob(4), what);
+        const auto pool = row->null(1) ? adapters.end() : adapters.find(row->integer(1));
+        PEMA_CHECK(mask.size() <= (pool == adapters.end() ? 0 : pool->second), kCorrupt, what,
+                   ": its mask is longer than its pool; enrol the profile again");
+      });
+    });
+  }
+}
+
+void check_readers(Database& database, std::vector<Damage>& damage,
+                   const std::map<SegmentId, std::int64_t>& readers) {
+  std::set<SegmentId> known;
+  Query row = database.query("SELECT id, readers FROM segment");
+  while (row->step()) {
+    const SegmentId id{row->integer(0)};
+    known.insert(id);
+    const auto found = readers.find(id);
+    const std::int64_t counted = found == readers.end() ? 0 : found->second;
+    if (counted != row->integer(1)) {
+      damage.push_back(
+          {message("segment ", id.value),
+           message("its row counts ", row->integer(1), " readers, there are ", counted, kRestore)});
+    }
+  }
+  for (const auto& [id, count] : readers) {
+    if (known.contains(id)) continue;
+    damage.push_back({message("segment ", id.value),
+                      message(count, " profiles name it and it is not there", kRestore)});
+  }
+}
+
+/// Objects that rows name, with the first row that does.
+std::map<Digest, std::string> named_objects(Registry& registry, std::vector<Damage>& damage,
+                                            std::vector<PoolRecord>& pools,
+                                            std::vector<SegmentRecord>& segments) {
+  std::map<Digest, std::string> objects;
+  run(damage, "table pool", [&] { pools = registry.pools(); });
+  run(damage, "table segment", [&] { segments = registry.segments({}); });
+  for (const PoolRecord& pool : pools) {
+    const std::string user = message("pool '", pool.name, "' version ", pool.version);
+    if (!pool.shared_object.is_zero()) objects.emplace(pool.shared_object, user);
+    for (const Digest& object : pool.block_objects) objects.emplace(object, user);
+  }
+  for (const SegmentRecord& segment : segments) {
+    objects.emplace(segment.digest, message("segment ", segment.id.value));
+  }
+  return objects;
+}
+
+}  // namespace
+
+std::vector<Damage> Registry::verify() {
+  std::vector<Damage> damage;
+  std::vector<PoolRecord> pools;
+  std::vector<SegmentRecord> segments;
+  std::map<Digest, std::string> objects;
+  run(damage, database_.path(), [&] {
+    Transaction snapshot(database_, TransactionKind::kRead);
+    check_database(database_, damage);
+    std::map<SegmentId, std::int64_t> readers;
+    run(damage, "table profile", [&] { check_profiles(database_, damage, readers); });
+    run(damage, "table segment", [&] { check_readers(database_, damage, readers); });
+    objects = named_objects(*this, damage, pools, segments);
+  });
+  std::set<Digest> broken;
+  for (const auto& [digest, user] : objects) {
+    const std::string problem = objects_.problem(digest);
+    if (problem.empty()) continue;
+    broken.insert(digest);
+    // Another process may have removed it, row and file, since the rows were read.
+    run(damage, "object " + digest.hex(), [&] {
+      if (!names_object(digest)) return;
+      damage.push_back({"object " + digest.hex(), problem + " (used by " + user + ")"});
+    });
+  }
+  const auto whole = [&](const Digest& digest) { return !broken.contains(digest); };
+  for (const PoolRecord& pool : pools) {
+    bool loadable = whole(pool.shared_object);
+    for (const Digest& object : pool.block_objects) loadable = loadable && whole(object);
+    if (!loadable) continue;
+    run(damage, message("pool '", pool.name, "' version ", pool.version),
+        [&] { static_cast<void>(load_pool(pool)); });
+  }
+  for (const SegmentRecord& segment : segments) {
+    if (!whole(segment.digest)) continue;
+    run(damage, message("segment ", segment.id.value), [&] {
+      if (!objects_.contains(segment.digest) && !names_object(segment.digest)) return;
+      static_cast<void>(load_segment(segment));
+    });
+  }
+  return damage;
+}
+
+}  // namespace profiles
+
+std::vector<Damage> Store::verify() const { return impl_->registry.verify(); }
+
+}  // namespace pema
