@@ -76,17 +76,40 @@ struct EngineOptions {
   Strategy strategy = Strategy::kAuto;
   std::int64_t cache_bytes = std::int64_t{256}
                              << 20;  ///< for composed bottlenecks and projections; 0 keeps none
+  std::int64_t threads = 0;          ///< 0: one per hardware thread; results do not depend on it
+  /// Personal rows that this engine will serve in its life, as far as the caller knows; kAuto
+  /// projects only where that pays for computing U. A fixed number, because a choice by the rows at
+  /// hand would let a row's neighbours change its bits.
+  std::int64_t expected_rows = 0;
 };
 
-/// One decode step of many conversations.
+/// What the engine's cache holds and did. Counts since construction.
+struct CacheStats {
+  std::int64_t bytes = 0;    ///< held now; never above EngineOptions::cache_bytes
+  std::int64_t entries = 0;  ///< composed bottlenecks and projections held now
+  std::int64_t hits = 0;
+  std::int64_t misses = 0;
+  std::int64_t evictions = 0;  ///< thrown out, oldest use first, to make room
+  std::int64_t too_large = 0;  ///< never kept, because larger than the whole budget
+};
+
+/// One decode step of many conversations. For a pool at the `pre_norm` site the delta is computed
+/// from the pre-norm feature and enters as l + W delta, like everywhere in the `residual` form.
 struct Batch {
-  MatrixView<const float> features;      ///< x [rows, d] at the pools' site
+  MatrixView<const float> features;      ///< x [rows, d] at `site`
   MatrixView<const float> logits;        ///< l [rows, V] of the base model
   std::span<const Lease* const> leases;  ///< [rows]; null: no profile
   std::span<const std::int64_t> step;    ///< [rows], t >= 0: tokens generated so far
   std::span<const std::int64_t>
       source_length;  ///< [rows], tokens of the source, for Gradual Unrolling
+  FeatureSite site = FeatureSite::kPostNorm;  ///< of `features`; every lease's pool must share it
 };
+
+/// Logits out [rows, V] = W x for post-norm features [rows, d], through the kernel that the engine
+/// uses. A row's bits depend on nothing but the row. Throws kInvalidArgument on shapes that
+/// disagree. Thread-safety: reentrant.
+void base_logits(const Head& head, MatrixView<const float> features, MatrixView<float> out,
+                 std::int64_t threads = 0);
 
 /// Thread-safety: one thread at a time per Engine (it owns scratch memory and the cache).
 class Engine {
@@ -103,6 +126,16 @@ class Engine {
   /// batch, wrong width, NaN, lengths that disagree), kMismatch (lease of another model or site).
   /// On an exception `out` is unspecified.
   void step(const Batch& batch, MatrixView<float> out);
+
+  /// Log-probability of one word per row, targets [rows] in [0, V): exactly the value that `step`
+  /// gives there; for a row that is left to the model, the log-softmax of its logits. Works in
+  /// blocks of rows, so that nothing of shape [rows, V] is kept; `batch.logits` may be empty, the
+  /// base logits are then W x (with the final norm first when the site is pre_norm). Throws like
+  /// `step`.
+  [[nodiscard]] std::vector<double> target_log_probabilities(const Batch& batch,
+                                                             std::span<const std::int64_t> targets);
+
+  [[nodiscard]] CacheStats cache_stats() const;
 
  private:
   struct Impl;

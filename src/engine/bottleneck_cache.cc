@@ -1,0 +1,45 @@
+#include "src/engine/bottleneck_cache.h"
+
+#include "pema/error.h"
+
+namespace pema::engine {
+
+std::int64_t CacheEntry::bytes() const noexcept {
+  return composed.bytes() +
+         projection.rows() * projection.cols() * static_cast<std::int64_t>(sizeof(float));
+}
+
+BottleneckCache::BottleneckCache(std::int64_t budget_bytes) : budget_(budget_bytes) {
+  PEMA_CHECK(budget_bytes >= 0, kInvalidArgument, "cache_bytes is ", budget_bytes,
+             "; it must not be negative, 0 keeps nothing");
+}
+
+std::shared_ptr<const CacheEntry> BottleneckCache::get(const CacheKey& key,
+                                                       const std::function<CacheEntry()>& make) {
+  if (const auto found = index_.find(key); found != index_.end()) {
+    ++stats_.hits;
+    order_.splice(order_.begin(), order_, found->second);
+    return found->second->entry;
+  }
+  ++stats_.misses;
+  auto entry = std::make_shared<const CacheEntry>(make());
+  const std::int64_t bytes = entry->bytes();
+  if (bytes > budget_) {
+    ++stats_.too_large;
+    return entry;
+  }
+  while (stats_.bytes + bytes > budget_) {
+    const Held& oldest = order_.back();
+    stats_.bytes -= oldest.entry->bytes();
+    ++stats_.evictions;
+    index_.erase(oldest.key);
+    order_.pop_back();
+  }
+  order_.push_front({key, entry});
+  index_.emplace(key, order_.begin());
+  stats_.bytes += bytes;
+  stats_.entries = static_cast<std::int64_t>(order_.size());
+  return entry;
+}
+
+}  // namespace pema::engine

@@ -1,0 +1,19 @@
+/// What a lease switches on.
+#pragma once
+
+#include "pema/engine.h"
+
+namespace pema::engine {
+
+/// Weights of a lease's sources that hold at every step, after sources that it lacks were dropped.
+struct SourceWeights {
+  double own = 0.0;     ///< 0 without visible entries
+  double shared = 0.0;  ///< 0 without visible entries
+  double rest = 1.0;    ///< of model and personal distribution together; exactly 0 when recall has
+                        ///< everything
+  bool personal = false;  ///< the personal distribution has weight: adapters, lambda and rest
+};
+
+[[nodiscard]] SourceWeights source_weights(const Lease& lease);
+
+}  // namespace pema::engine

@@ -1,0 +1,48 @@
+#include "src/engine/project.h"
+
+#include <algorithm>
+
+#include "kernels/head_product.h"
+#include "kernels/weighted_sum.h"
+
+namespace pema::engine {
+namespace {
+
+/// Rows that go through the head: from their delta to their logits.
+struct HeadRows {
+  std::vector<const float*> in;
+  std::vector<float*> out;
+};
+
+}  // namespace
+
+void project(Context& context, const Walk& walk, MatrixView<float> personal) {
+  HeadRows added;     // residual: W delta on top of l
+  HeadRows replaced;  // distribution: W norm(delta)
+  std::vector<kernels::WeightedRows> projected;
+  for (const Group& group : walk.groups) {
+    const bool residual = group.lease->pool->info().form == Form::kResidual;
+    for (std::int64_t i = group.begin; i < group.end; ++i) {
+      const std::int64_t row = walk.row_order[static_cast<std::size_t>(i)];
+      float* out = personal.row(row);
+      if (residual) {
+        const float* logits = walk.batch->logits.row(row);
+        std::copy(logits, logits + context.model.vocab, out);
+      }
+      if (group.strategy == Strategy::kProjected) {
+        projected.push_back(
+            {group.bottleneck.up.rows, group.weights.view().row_span(i - group.begin), out});
+      } else {
+        HeadRows& rows = residual ? added : replaced;
+        rows.in.push_back(walk.delta.row(i));
+        rows.out.push_back(out);
+      }
+    }
+  }
+  const MatrixView<const float> head = context.head->weight.view();
+  kernels::head_product(head, added.in, added.out, true, context.pool);
+  kernels::head_product(head, replaced.in, replaced.out, false, context.pool);
+  kernels::add_weighted_rows(projected, context.model.vocab, context.pool);
+}
+
+}  // namespace pema::engine

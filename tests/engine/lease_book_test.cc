@@ -1,0 +1,131 @@
+// Leases from a real store: shared mappings, refusals, and generations that stay what they were.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_pool.h"
+
+namespace pema::test {
+namespace {
+
+class Book : public testing::Test {
+ protected:
+  Book() : store(Store::open(folder.file("store"), OpenMode::kCreate)) {
+    store.put_model(model.info, "tiny.gguf");
+    pool = store.put_pool("main", *random_pool(model, {}));
+    own = store.put_segment(*random_segment(random, model, 20), SegmentKind::kOwn);
+    shared = store.put_segment(*random_segment(random, model, 30), SegmentKind::kShared, "all");
+    enrol("ann", {own.id, shared.id});
+  }
+  void enrol(const std::string& name, std::vector<SegmentId> segments,
+             OnExisting on_existing = OnExisting::kRefuse) {
+    ProfileDraft draft;
+    draft.name = name;
+    draft.pool = pool.id;
+    draft.mask = random_mask(random, Algebra::kMixture, false);
+    draft.schedule = {.lambda_max = 0.8, .lambda_own = 0.2, .lambda_shared = 0.1};
+    draft.segments = std::move(segments);
+    store.put_profile(draft, on_existing);
+  }
+
+  TinyModel model;
+  std::mt19937 random{41};
+  TemporaryFolder folder;
+  Store store;
+  PoolRecord pool;
+  SegmentRecord own;
+  SegmentRecord shared;
+};
+
+TEST_F(Book, ALeaseHoldsWhatTheProfileSays) {
+  LeaseBook book(store, model.info);
+  const auto lease = book.acquire("ann");
+  EXPECT_EQ(lease->name, "ann");
+  EXPECT_EQ(lease->generation, 1);
+  EXPECT_EQ(lease->pool->digest(), pool.digest);
+  EXPECT_EQ(lease->mask_digest, lease->mask.digest());
+  ASSERT_EQ(lease->own.size(), 1U);
+  ASSERT_EQ(lease->shared.size(), 1U);
+  EXPECT_EQ(lease->own[0]->digest(), own.digest);
+  EXPECT_EQ(lease->shared[0]->digest(), shared.digest);
+  EXPECT_EQ(lease->schedule.lambda_own, 0.2);
+  EXPECT_FALSE(lease->inert());
+}
+
+TEST_F(Book, PoolsAndSegmentsAreMappedOnceAndLetGo) {
+  enrol("bob", {shared.id});
+  LeaseBook book(store, model.info);
+  auto ann = book.acquire("ann");
+  auto bob = book.acquire("bob");
+  EXPECT_EQ(ann->pool, bob->pool);
+  EXPECT_EQ(ann->shared[0], bob->shared[0]);
+  const std::weak_ptr<const Pool> mapped = ann->pool;
+  ann.reset();
+  EXPECT_FALSE(mapped.expired());
+  bob.reset();
+  EXPECT_TRUE(mapped.expired());
+  EXPECT_NE(book.acquire("ann")->pool, nullptr);
+}
+
+TEST_F(Book, ReplacementAndRemovalLeaveOldLeasesAlone) {
+  LeaseBook book(store, model.info);
+  const auto old = book.acquire("ann");
+  const TinyBatch batch(model, {old.get(), old.get()});
+  Engine engine(model.info, model.head);
+  const Matrix<float> before = run_step(engine, batch.view());
+  enrol("ann", {shared.id}, OnExisting::kReplace);
+  const auto fresh = book.acquire("ann");
+  EXPECT_EQ(fresh->generation, 2);
+  const TinyBatch mixed(model, {old.get(), fresh.get()});
+  const Matrix<float> both = run_step(engine, mixed.view());
+  EXPECT_TRUE(std::equal(before.row(0), before.row(0) + kVocab, both.row(0)));
+  EXPECT_FALSE(std::equal(before.row(1), before.row(1) + kVocab, both.row(1)));
+  EXPECT_TRUE(store.remove_profile("ann"));
+  const Matrix<float> after = run_step(engine, batch.view());
+  EXPECT_TRUE(std::equal(before.data(), before.data() + 2 * kVocab, after.data()));
+  expect_error(
+      ErrorCode::kNotFound, [&] { (void)book.acquire("ann"); }, "pema profile list");
+}
+
+TEST_F(Book, UnknownProfilesAndForeignModelsAreRefused) {
+  LeaseBook book(store, model.info);
+  expect_error(
+      ErrorCode::kNotFound, [&] { (void)book.acquire("eve"); }, "'eve'");
+  const TinyModel other(2);
+  LeaseBook foreign(store, other.info);
+  expect_error(
+      ErrorCode::kMismatch, [&] { (void)foreign.acquire("ann"); }, model.info.fingerprint.hex());
+  expect_error(
+      ErrorCode::kMismatch, [&] { (void)foreign.acquire("ann"); }, other.info.fingerprint.hex());
+}
+
+TEST_F(Book, ForeignSegmentsAreRefusedWithoutAPool) {
+  ProfileDraft draft;
+  draft.name = "reader";
+  draft.schedule = {.lambda_shared = 0.3};
+  draft.segments = {shared.id};
+  store.put_profile(draft);
+  LeaseBook book(store, model.info);
+  EXPECT_EQ(book.acquire("reader")->pool, nullptr);
+  const TinyModel other(2);
+  LeaseBook foreign(store, other.info);
+  expect_error(
+      ErrorCode::kMismatch, [&] { (void)foreign.acquire("reader"); }, "segment");
+}
+
+TEST_F(Book, DamagedObjectsGiveAnErrorAndNoLease) {
+  const std::string path = store.object_path(own.digest);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  std::vector<std::byte> bytes = read_bytes(path);
+  bytes[bytes.size() / 2] ^= std::byte{1};
+  write_bytes(path, bytes);
+  LeaseBook book(store, model.info);
+  expect_error(ErrorCode::kCorrupt, [&] { (void)book.acquire("ann"); });
+  std::filesystem::remove(path);
+  expect_error(ErrorCode::kNotFound, [&] { (void)book.acquire("ann"); });
+}
+
+}  // namespace
+}  // namespace pema::test

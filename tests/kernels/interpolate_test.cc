@@ -1,0 +1,196 @@
+// Mixtures in log space: values, extremes, words that only recall knows, and bits.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "hwy/targets.h"
+#include "kernels/interpolate.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/random_numbers.h"
+
+namespace pema::kernels {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+double log_sum_exp(const float* logits, std::int64_t count) {
+  double highest = -std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < count; ++i) {
+    highest = std::max(highest, static_cast<double>(logits[i]));
+  }
+  double sum = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    sum += std::exp(static_cast<double>(logits[i]) - highest);
+  }
+  return highest + std::log(sum);
+}
+
+double log_add(double a, double b) {
+  if (a < b) std::swap(a, b);
+  return std::isinf(a) ? a : a + std::log1p(std::exp(b - a));
+}
+
+std::vector<double> reference(const MixtureRow& row, std::int64_t vocab) {
+  std::vector<double> out(static_cast<std::size_t>(vocab),
+                          -std::numeric_limits<double>::infinity());
+  const auto add = [&](const float* logits, double weight) {
+    if (weight == 0.0) return;
+    const double sum = log_sum_exp(logits, vocab);
+    for (std::int64_t v = 0; v < vocab; ++v) {
+      double& value = out[static_cast<std::size_t>(v)];
+      value = log_add(value, std::log(weight) + static_cast<double>(logits[v]) - sum);
+    }
+  };
+  add(row.base, row.base_weight);
+  add(row.personal, row.personal_weight);
+  for (const WordMass& word : row.recalled) {
+    double& value = out[static_cast<std::size_t>(word.token)];
+    value = log_add(value, std::log(word.mass));
+  }
+  return out;
+}
+
+/// `interpolate` on one row, which is also checked word by word against `interpolate_targets`.
+std::vector<float> mix(const MixtureRow& row, std::int64_t vocab) {
+  ThreadPool pool(1);
+  std::vector<float> out(static_cast<std::size_t>(vocab));
+  const std::vector<MixtureRow> rows(1, row);
+  interpolate(rows, vocab, std::vector<float*>{out.data()}, pool);
+  for (std::int64_t v = 0; v < vocab; ++v) {
+    std::vector<double> at(1);
+    interpolate_targets(rows, vocab, std::vector<std::int64_t>{v}, at, pool);
+    EXPECT_EQ(at[0], static_cast<double>(out[static_cast<std::size_t>(v)])) << v;
+  }
+  return out;
+}
+
+void expect_near(const std::vector<float>& out, const std::vector<double>& expected) {
+  for (std::size_t v = 0; v < out.size(); ++v) {
+    if (std::isinf(expected[v])) {
+      EXPECT_EQ(static_cast<double>(out[v]), expected[v]) << v;
+    } else {
+      // kernels/README.md: 3e-6 absolute and 2.4e-7 relative.
+      EXPECT_NEAR(static_cast<double>(out[v]), expected[v], 3e-6 + 2.4e-7 * std::abs(expected[v]))
+          << v;
+    }
+  }
+}
+
+TEST(Interpolate, MatchesFloat64ForAllWeightsSizesAndInstructionSets) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    std::mt19937 random(1);
+    for (const std::int64_t vocab : {1, 4, 97, 513, 1500}) {
+      const Matrix<float> logits = test::random_matrix(random, 2, vocab, 5.0F);
+      std::vector<WordMass> words{{0, 0.2}};
+      if (vocab > 1) words = {{0, 0.05}, {static_cast<std::int32_t>(vocab - 1), 0.15}};
+      for (const double base : {0.0, 0.3, 0.8}) {
+        const MixtureRow row{logits.row(0), logits.row(1), base, 0.8 - base, words};
+        const MixtureRow plain{logits.row(0), logits.row(1), base, 1.0 - base, {}};
+        expect_near(mix(plain, vocab), reference(plain, vocab));
+        expect_near(mix(row, vocab), reference(row, vocab));
+      }
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+
+TEST(Interpolate, UnderflowingProbabilitiesKeepAFiniteLog) {
+  const std::vector<float> base{0, -300, -1000, -5e4F, -kInf, -kInf, 700};
+  const std::vector<float> personal{0, -900, -400, -6e4F, -2000, -kInf, 0};
+  const MixtureRow row{base.data(), personal.data(), 0.5, 0.5, {}};
+  const std::vector<float> out = mix(row, 7);
+  expect_near(out, reference(row, 7));
+  EXPECT_TRUE(std::isfinite(out[3]));
+  EXPECT_TRUE(std::isfinite(out[4]));  // one source gives it mass
+  EXPECT_EQ(out[5], -kInf);            // none does
+}
+
+TEST(Interpolate, ShiftedLogitsGiveTheSameDistribution) {
+  std::mt19937 random(2);
+  const Matrix<float> logits = test::random_matrix(random, 1, 50, 2.0F);
+  Matrix<float> shifted = logits;
+  for (std::int64_t i = 0; i < 50; ++i) shifted.data()[i] += 8192.0F;
+  const std::vector<float> a = mix({logits.data(), nullptr, 1, 0, {}}, 50);
+  const std::vector<float> b = mix({shifted.data(), nullptr, 1, 0, {}}, 50);
+  for (std::size_t i = 0; i < 50; ++i) EXPECT_NEAR(a[i], b[i], 2e-3F);  // half a unit of 8192
+}
+
+TEST(Interpolate, RecallAloneIsExactlyRecall) {
+  const std::vector<WordMass> words{{1, 0.75}, {3, 0.25}, {4, 0.0}};
+  const std::vector<float> out = mix({nullptr, nullptr, 0, 0, words}, 6);
+  EXPECT_EQ(out, (std::vector<float>{-kInf, static_cast<float>(std::log(0.75)), -kInf,
+                                     static_cast<float>(std::log(0.25)), -kInf, -kInf}));
+}
+
+TEST(Interpolate, ProbabilitiesSumToOne) {
+  std::mt19937 random(3);
+  const std::int64_t vocab = 49152;
+  const Matrix<float> logits = test::random_matrix(random, 2, vocab, 3.0F);
+  const std::vector<WordMass> words{{7, 0.1}, {40000, 0.2}};
+  ThreadPool pool(2);
+  std::vector<float> out(static_cast<std::size_t>(vocab));
+  const std::vector<MixtureRow> rows{{logits.row(0), logits.row(1), 0.3, 0.4, words}};
+  interpolate(rows, vocab, std::vector<float*>{out.data()}, pool);
+  double sum = 0;
+  for (const float value : out) sum += std::exp(static_cast<double>(value));
+  EXPECT_NEAR(sum, 1.0, 2e-6);
+}
+
+TEST(Interpolate, WorksInPlaceAndDoesNotDependOnThreads) {
+  std::mt19937 random(4);
+  const std::int64_t vocab = 1031;
+  const Matrix<float> base = test::random_matrix(random, 9, vocab, 3.0F);
+  const Matrix<float> personal = test::random_matrix(random, 9, vocab, 3.0F);
+  Matrix<float> expected;
+  for (const std::int64_t threads : {1, 2, 4}) {
+    Matrix<float> in_place = personal;
+    std::vector<MixtureRow> rows;
+    std::vector<float*> out;
+    for (std::int64_t row = 0; row < 9; ++row) {
+      rows.push_back({base.row(row),
+                      in_place.row(row),
+                      0.1 * static_cast<double>(row),
+                      1.0 - 0.1 * static_cast<double>(row),
+                      {}});
+      out.push_back(in_place.row(row));
+    }
+    ThreadPool pool(threads);
+    interpolate(rows, vocab, out, pool);
+    if (threads == 1) expected = in_place;
+    EXPECT_TRUE(std::equal(in_place.data(), in_place.data() + 9 * vocab, expected.data()));
+    expect_near(std::vector<float>(in_place.row(3), in_place.row(4)),
+                reference({base.row(3), personal.row(3), 0.3, 0.7, {}}, vocab));
+  }
+}
+
+TEST(Interpolate, SourcesThatAreNoDistributionAreRefused) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), kInf}) {
+    std::vector<float> logits(37, 0.5F);
+    logits[36] = bad;
+    test::expect_error(
+        ErrorCode::kInvalidArgument,
+        [&] {
+          (void)mix({logits.data(), nullptr, 1, 0, {}}, 37);
+        },
+        "base logits of row 0");
+  }
+  const std::vector<float> nothing(5, -kInf);
+  test::expect_error(
+      ErrorCode::kInvalidArgument,
+      [&] {
+        (void)mix({nullptr, nothing.data(), 0, 1, {}}, 5);
+      },
+      "personal");
+  test::expect_error(
+      ErrorCode::kInvalidArgument,
+      [&] {
+        (void)mix({nullptr, nullptr, 0, 1, {}}, 5);
+      },
+      "no personal");
+}
+
+}  // namespace
+}  // namespace pema::kernels
