@@ -18,19 +18,21 @@
 namespace pema::plm {
 
 /// What pema reads straight from a GGUF file, without llama.cpp's graph: identity, head and norms.
-/// Throws kNotFound, kIo, kCorrupt (truncated, sizes that do not fit), kUnsupported (naming the
-/// tensor and the type it cannot dequantise, or an architecture without RMSNorm before its head).
 struct GgufModel {
   ModelInfo info;
   Head head;
 };
+/// Throws kNotFound, kIo, kCorrupt (truncated, sizes that do not fit), kUnsupported (naming the
+/// tensor and the type it cannot dequantise, or an architecture whose logits are not one matrix
+/// times an RMSNorm).
 [[nodiscard]] GgufModel read_gguf(const std::string& path);
 
 struct ModelOptions {
   std::int64_t threads = 0;           ///< 0: all cores that this process may use
-  std::int64_t context = 2048;        ///< tokens per conversation, prompt included
+  std::int64_t context = 2048;        ///< tokens per conversation or document, prompt included; no
+                                      ///< more than the model was trained for
   std::int64_t conversations = 4;     ///< open at once
-  std::int64_t batch_tokens = 2048;   ///< at most so many tokens in one decode
+  std::int64_t batch_tokens = 512;    ///< at most so many tokens in one decode
   std::int64_t batch_documents = 32;  ///< at most so many documents in one decode
 };
 
@@ -50,7 +52,7 @@ struct Document {
 enum class FeatureContext : std::uint8_t {
   kTeacherForced = 0,  ///< prompt and gold target so far
   kOwnGreedy = 1,  ///< prompt and the model's own greedy tokens, labels stay gold (PEMA's released
-                   ///< code, papers.md 1.1)
+                   ///< code, papers.md 1.1); rows end where the model ends its text
 };
 [[nodiscard]] std::string_view to_string(FeatureContext context) noexcept;
 [[nodiscard]] FeatureContext parse_feature_context(std::string_view text);
@@ -104,7 +106,8 @@ class LanguageModel {
   using RowVisitor =
       std::function<void(std::int64_t document, std::int64_t row, std::span<const float> feature,
                          std::span<const float> logits)>;
-  /// As `features`, handing out each row with the model's own logits instead of keeping it.
+  /// As `features`, handing out each row with the model's own logits instead of keeping it. Rows
+  /// come in document order, but with kOwnGreedy the documents of one decode take turns.
   void visit_rows(std::span<const Document> documents, const FeatureOptions& options,
                   const RowVisitor& visit);
 
@@ -114,6 +117,7 @@ class LanguageModel {
 
  private:
   friend class Conversation;
+  friend class FeatureCache;
   struct Impl;
   explicit LanguageModel(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
@@ -130,8 +134,8 @@ class Conversation {
   /// Evaluates `tokens` after what came before. Throws kInvalidArgument when they do not fit the
   /// context or are outside [0, V). On an exception the conversation is as before.
   void append(std::span<const std::int32_t> tokens);
-  /// State after the last token: x [1, d] at the site, l [1, V]; valid until the model's next
-  /// decode. Throws kInvalidArgument before the first append.
+  /// State after the last token: x [1, d] at the site, l [1, V]; valid until the next append to
+  /// this conversation. Throws kInvalidArgument before the first append.
   [[nodiscard]] MatrixView<const float> features(FeatureSite site = FeatureSite::kPostNorm) const;
   [[nodiscard]] MatrixView<const float> logits() const;
   [[nodiscard]] std::int64_t length() const noexcept;
