@@ -1,0 +1,165 @@
+#include "tools/experiment/walk.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_gguf.h"
+#include "tools/experiment/registry_row.h"
+
+namespace pema::tools {
+namespace {
+
+/// Nine people who each repeat a letter of their own: something to learn.
+data::DataSet letter_people() {
+  data::DataSet data;
+  data.source = "changelogs";
+  data.task = "PEMA_changelog";
+  for (int i = 0; i < 9; ++i) {
+    data::Person person;
+    person.key = "person-" + std::to_string(i);
+    const std::string word(6, static_cast<char>('a' + i));
+    for (int entry = 0; entry < 8; ++entry) {
+      const data::Example example{std::to_string(i) + "-" + std::to_string(entry),
+                                  "2020-01-0" + std::to_string(entry + 1), "say:\n",
+                                  word + std::to_string(entry)};
+      auto& part = entry < 5 ? person.train : entry < 6 ? person.dev : person.test;
+      part.push_back(example);
+    }
+    data.people.push_back(std::move(person));
+  }
+  data.digest = data::dataset_digest(data);
+  return data;
+}
+
+MethodOptions small_methods() {
+  MethodOptions methods = seeded_methods(7);
+  methods.pool.adapters = 16;
+  methods.pool.shared_rank = 4;
+  methods.pool.shared.epochs = 3;
+  methods.pool.joint.epochs = 3;
+  methods.mask.optimiser.epochs = 3;
+  methods.random_mask.optimiser.epochs = 3;
+  methods.own.epochs = 3;
+  methods.random_adapters = 8;
+  methods.random_rank = 2;
+  methods.own_rank = 2;
+  return methods;
+}
+
+class WalkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    test::write_tiny_gguf(folder_.file("tiny.gguf"));
+    plm::ModelOptions options;
+    options.threads = 1;
+    model_ = plm::LanguageModel::open(folder_.file("tiny.gguf"), options);
+  }
+  WalkOptions options(const std::string& work) {
+    WalkOptions walk;
+    walk.methods = small_methods();
+    walk.model_path = folder_.file("tiny.gguf");
+    walk.work = folder_.file(work);
+    walk.cache = folder_.file("features");
+    walk.threads = 1;
+    return walk;
+  }
+  test::TemporaryFolder folder_;
+  std::unique_ptr<plm::LanguageModel> model_;
+};
+
+TEST_F(WalkTest, ScoresEveryMethodAndFindsEverythingAgain) {
+  Walk first(*model_, letter_people(), options("work"));
+  const Evaluation evaluation = first.evaluate(kAllMethods);
+  ASSERT_EQ(evaluation.people.size(), 2U);
+  EXPECT_EQ(evaluation.enrolled, 2);
+  EXPECT_GT(first.counts().computed_tokens, 0);
+  for (const Method method : kAllMethods) {
+    EXPECT_TRUE(std::isfinite(evaluation.nll(method))) << method_id(method);
+  }
+  // Everybody repeats themselves: adapters and memory must help.
+  EXPECT_LT(evaluation.nll(Method::kOwnAdapter), evaluation.nll(Method::kBase));
+  EXPECT_LT(evaluation.nll(Method::kMasksMemory), evaluation.nll(Method::kBase));
+
+  Walk second(*model_, letter_people(), options("work"));
+  EXPECT_EQ(second.counts().computed_tokens, 0);
+  EXPECT_EQ(second.foundation().pool_seconds, 0);
+  const Evaluation again = second.evaluate(kAllMethods);
+  EXPECT_EQ(again.enrolled, 0);
+  for (const Method method : kAllMethods) {
+    EXPECT_EQ(again.nll(method), evaluation.nll(method)) << method_id(method);
+  }
+}
+
+TEST_F(WalkTest, TheSameSeedGivesTheSamePoolAndMasks) {
+  Walk one(*model_, letter_people(), options("one"));
+  Walk two(*model_, letter_people(), options("two"));
+  EXPECT_EQ(one.foundation().main.digest, two.foundation().main.digest);
+  const std::vector<Method> masks = {Method::kBase, Method::kMasks};
+  (void)one.evaluate(masks);
+  (void)two.evaluate(masks);
+  const std::string name = profile_name(Method::kMasks, one.data().people.at(3).key);
+  ASSERT_TRUE(one.store().find_profile(name).has_value());
+  EXPECT_EQ(one.store().find_profile(name)->mask, two.store().find_profile(name)->mask);
+}
+
+TEST_F(WalkTest, OtherOptionsGetAnotherStore) {
+  WalkOptions other = options("work");
+  other.methods.mask.optimiser.epochs = 4;
+  const data::DataSet data = letter_people();
+  EXPECT_NE(walk_key(model_->info(), data, options("work")), walk_key(model_->info(), data, other));
+}
+
+/// Stops at the first report of a stage.
+class StopAt final : public Progress {
+ public:
+  explicit StopAt(std::string stage) : stage_(std::move(stage)) {}
+  void report(std::string_view stage, std::int64_t done, std::int64_t, std::string_view) override {
+    stop_ = stop_ || (stage == stage_ && done > 0);
+  }
+  [[nodiscard]] bool stop_requested() const override { return stop_; }
+
+ private:
+  std::string stage_;
+  bool stop_ = false;
+};
+
+TEST_F(WalkTest, AnInterruptKeepsFinishedPeopleAndTheNextRunGoesOn) {
+  StopAt stop("enrol and test new people");
+  WalkOptions interrupted = options("work");
+  interrupted.progress = &stop;
+  const std::vector<Method> masks = {Method::kBase, Method::kMasks};
+  {
+    Walk walk(*model_, letter_people(), interrupted);
+    test::expect_error(ErrorCode::kInterrupted, [&] { (void)walk.evaluate(masks); });
+    EXPECT_EQ(walk.store().profile_count(), 1);
+  }
+  Walk walk(*model_, letter_people(), options("work"));
+  EXPECT_EQ(walk.evaluate(masks).enrolled, 1);
+}
+
+TEST_F(WalkTest, APersonWithoutHistoryIsRefusedAndNothingIsStored) {
+  Walk walk(*model_, letter_people(), options("work"));
+  Workshop shop = walk.shop();
+  PersonMaterial nobody;
+  nobody.key = "nobody";
+  EnrolOptions enrol;
+  test::expect_error(
+      ErrorCode::kInvalidArgument,
+      [&] { enrol_person(shop, "nobody", walk.foundation().main, nobody, enrol); },
+      "empty history");
+  EXPECT_FALSE(walk.store().find_profile("nobody").has_value());
+}
+
+TEST_F(WalkTest, AProfileCostsItsMaskAndAtMostHundredBytes) {
+  Walk walk(*model_, letter_people(), options("work"));
+  const std::vector<Method> methods = {Method::kBase, Method::kMasksMemory};
+  const Evaluation evaluation = walk.evaluate(methods);
+  const std::string name = profile_name(Method::kMasksMemory, evaluation.people.front().key);
+  const RegistryCost cost = measure_registry_row(walk.store(), name, 10'000, folder_.file("row"));
+  EXPECT_LE(cost.bytes_per_profile, static_cast<double>(cost.mask_bytes) + 100.0);
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("row")));
+}
+
+}  // namespace
+}  // namespace pema::tools

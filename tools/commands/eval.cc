@@ -1,0 +1,182 @@
+#include "tools/commands/eval.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "tools/context.h"
+#include "tools/experiment/data_source.h"
+#include "tools/experiment/demo_report.h"
+#include "tools/experiment/pema_method.h"
+#include "tools/experiment/walk.h"
+#include "tools/terminal/json_output.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/text_format.h"
+#include "tools/training_commands.h"
+
+namespace pema::tools {
+namespace {
+
+constexpr const char* kFooter =
+    R"(Methods: base, own_adapter, shared, random_separate, masks, shared_own_adapter, masks_memory, and pema (PEMA's own form, one
+adapter shared by the pool's people). Without PEMA options `pema` runs the better start and the published one; with any of them, that
+one setting. Results of an earlier run with the same inputs (also of `pema demo`) are found in --work.
+
+Examples:
+  pema eval --method base,shared,masks
+  pema eval --people 88 --method pema
+  pema eval --method pema --start reconstruction --pema-rank 128 --pema-epochs 4
+  pema eval --source lamp --data LaMP_4 --method shared,masks_memory --json)";
+
+struct EvalOptions {
+  DataOptions data;
+  std::vector<std::string> methods;
+  train::PemaOptions pema;
+  bool pema_given = false;
+  std::string work = "out/demo";
+  std::string cache;
+  std::uint64_t seed = 123;
+};
+
+std::vector<PemaRun> pema_runs(const EvalOptions& options) {
+  if (options.pema_given) return {{"custom", options.pema}};
+  PemaRun best{"best", train::PemaOptions::best_start()};
+  PemaRun published{"published", train::PemaOptions{}};
+  best.options.seed = options.seed;
+  published.options.seed = options.seed;
+  return {best, published};
+}
+
+/// Base first, then the asked ones in the order of kAllMethods; `shared` is what PEMA's form is
+/// compared with.
+std::vector<Method> chosen_methods(const EvalOptions& options, bool& pema) {
+  std::vector<Method> wanted = {Method::kBase};
+  pema = false;
+  for (const std::string& name : options.methods) {
+    if (name == "pema") {
+      pema = true;
+      wanted.push_back(Method::kShared);
+    } else {
+      wanted.push_back(parse_method(name));
+    }
+  }
+  if (options.methods.empty()) wanted.assign(kAllMethods.begin(), kAllMethods.end());
+  std::vector<Method> ordered;
+  for (const Method method : kAllMethods) {
+    if (std::find(wanted.begin(), wanted.end(), method) != wanted.end()) ordered.push_back(method);
+  }
+  return ordered;
+}
+
+Json results_json(const Walk& walk, const Evaluation& evaluation) {
+  const double base = evaluation.nll(Method::kBase);
+  Json document;
+  document["source"] = walk.data().source;
+  document["note"] = walk.data().note;
+  document["dataset_sha256"] = walk.data().digest.hex();
+  document["pool_people"] = walk.cohort().pool.size();
+  document["new_people"] = evaluation.people.size();
+  document["test_tokens"] = evaluation.test_rows();
+  document["methods"] = Json::array();
+  for (const Method method : evaluation.methods) {
+    const Interval interval = gain_interval(evaluation, method);
+    document["methods"].push_back({{"id", method_id(method)},
+                                   {"label", method_label(method)},
+                                   {"nll", evaluation.nll(method)},
+                                   {"gain", base - evaluation.nll(method)},
+                                   {"gain_low", interval.low},
+                                   {"gain_high", interval.high},
+                                   {"gaining_share", evaluation.gaining_share(method)}});
+  }
+  return document;
+}
+
+std::string results_text(const Json& document) {
+  Table table({"METHOD", ">NLL", ">GAIN", "95 % INTERVAL", ">GAINING"});
+  for (const Json& method : document.at("methods")) {
+    table.add({method.at("label").get<std::string>(),
+               format_fixed(method.at("nll").get<double>(), 3),
+               format_fixed(method.at("gain").get<double>(), 3),
+               format_fixed(method.at("gain_low").get<double>(), 3) + " to " +
+                   format_fixed(method.at("gain_high").get<double>(), 3),
+               format_fixed(100 * method.at("gaining_share").get<double>(), 0) + " %"});
+  }
+  std::string text =
+      message(document.at("note").get<std::string>(), document.at("note") == "" ? "" : "\n",
+              "NLL in nats per token, ", document.at("test_tokens"), " test tokens of ",
+              document.at("new_people"), " new people\n\n", table.text());
+  if (!document.contains("pema")) return text;
+  Table pema(
+      {"PEMA'S OWN FORM", "START", ">RANK", ">EPOCHS", ">NLL", ">GAIN", ">OF SHARED'S GAIN"});
+  for (const Json& run : document.at("pema")) {
+    pema.add({run.at("id").get<std::string>(), run.at("start").get<std::string>(),
+              message(run.at("rank")), message(run.at("epochs")),
+              format_fixed(run.at("nll").get<double>(), 3),
+              format_fixed(run.at("gain").get<double>(), 3),
+              format_fixed(run.at("ratio_to_shared").get<double>(), 3)});
+  }
+  return text + "\n" + pema.text();
+}
+
+int run_eval(Context& context, const EvalOptions& options) {
+  bool pema = false;
+  const std::vector<Method> methods = chosen_methods(options, pema);
+  const data::DataSet texts = open_data(options.data);
+  if (!texts.note.empty()) context.note(texts.note);
+  plm::LanguageModel& model = context.model();
+  WalkOptions walk_options;
+  walk_options.methods = seeded_methods(options.seed);
+  walk_options.model_path = context.model_path();
+  walk_options.work = options.work;
+  walk_options.cache =
+      options.cache.empty() ? Context::cache_folder() + "/features" : options.cache;
+  walk_options.threads = context.options.threads;
+  walk_options.progress = &context.progress();
+  walk_options.say = [&context](const std::string& line) { context.note(line); };
+  Walk walk(model, texts, walk_options);
+  const Evaluation evaluation = walk.evaluate(methods);
+  Json document = results_json(walk, evaluation);
+  if (pema) {
+    const double base = evaluation.nll(Method::kBase);
+    const double shared = base - evaluation.nll(Method::kShared);
+    document["pema"] = Json::array();
+    for (const PemaRun& run : pema_runs(options)) {
+      Json result = evaluate_pema(walk, run, base);
+      result["ratio_to_shared"] = result.at("gain").get<double>() / shared;
+      document["pema"].push_back(std::move(result));
+    }
+  }
+  context.end_progress();
+  if (context.options.json) {
+    print_json(document);
+  } else {
+    print(results_text(document));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Context& context) {
+  auto options = std::make_shared<EvalOptions>();
+  options->data.build.people = 36;
+  CLI::App* command = app.add_subcommand("eval", kEvalText);
+  command->footer(kFooter);
+  add_data_options(*command, options->data);
+  command
+      ->add_option("--method", options->methods, "Methods, comma-separated (default: all but pema)")
+      ->delimiter(',');
+  command->add_option("--work", options->work, "Folder of data sets and stores");
+  command->add_option("--cache", options->cache, "Folder of cached features");
+  command->add_option("--seed", options->seed, "Seed of everything that draws");
+  add_pema_options(*command, options->pema);
+  command->callback([&context, options, command] {
+    for (const CLI::Option* option : command->get_options()) {
+      options->pema_given =
+          options->pema_given || (option->get_group().starts_with("PEMA") && option->count() > 0);
+    }
+    options->pema.seed = options->seed;
+    context.action = [&context, options] { return run_eval(context, *options); };
+  });
+}
+
+}  // namespace pema::tools

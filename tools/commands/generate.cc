@@ -1,0 +1,204 @@
+#include "tools/commands/generate.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tools/commands/chat.h"
+#include "tools/commands/lookup.h"
+#include "tools/commands/prompt_source.h"
+#include "tools/context.h"
+#include "tools/speaker.h"
+#include "tools/terminal/json_output.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/signals.h"
+#include "tools/terminal/text_format.h"
+
+namespace pema::tools {
+namespace {
+
+constexpr std::int64_t kPromptLimit = std::int64_t{16} << 20;
+
+constexpr const char* kFooter =
+    R"(The prompt is the argument, --file, or standard input, taken byte by byte. Without --profile it
+is the plain base model, bit for bit. --chat on a terminal without a prompt is a conversation, in
+which /profile NAME changes who speaks.
+
+Examples:
+  pema generate --profile alice "Changelog of bash (5.2-1) unstable; urgency=medium"
+  echo "Once upon a time" | pema generate --tokens 40 --temperature 0.8 --top-p 0.95 --seed 7
+  pema generate --chat --profile alice "What should I cook tonight?"
+  pema generate --chat
+  pema generate --profile alice --file letter.txt --json | jq -r .text)";
+
+struct GenerateOptions {
+  std::string profile;
+  std::string prompt;
+  std::string file;
+  std::string system;
+  std::string strategy = "auto";
+  bool has_prompt = false;
+  bool has_seed = false;
+  bool chat = false;
+  bool show_lambda = false;
+  std::int64_t context = 2048;
+  SpeakOptions speak;
+};
+
+/// The prompt's text; nothing when a conversation on the terminal is wanted.
+std::string prompt_text(const GenerateOptions& options) {
+  PEMA_CHECK(!options.has_prompt || options.file.empty(), kInvalidArgument,
+             "give the prompt as an argument or with --file, not both");
+  std::string text = options.has_prompt     ? options.prompt
+                     : options.file.empty() ? read_text("-", kPromptLimit)
+                                            : read_text(options.file, kPromptLimit);
+  const std::string name = options.has_prompt     ? "the prompt"
+                           : options.file.empty() ? "standard input"
+                                                  : options.file;
+  require_utf8(text, name);
+  if (options.chat && !options.has_prompt) {
+    text.erase(text.find_last_not_of("\r\n") + 1);
+  }
+  PEMA_CHECK(!text.empty(), kInvalidArgument, name,
+             " is empty, and the model needs at least one token to continue from");
+  return text;
+}
+
+std::vector<std::int32_t> prompt_tokens(const plm::LanguageModel& model,
+                                        const GenerateOptions& options, const std::string& text) {
+  if (!options.chat) return model.tokenise(text);
+  std::vector<plm::ChatMessage> messages;
+  if (!options.system.empty()) messages.push_back({"system", options.system});
+  messages.push_back({"user", text});
+  return model.tokenise(model.apply_chat_template(messages), true);
+}
+
+Json reply_json(const Reply& reply, const Speaker& speaker, const plm::LanguageModel& model,
+                const GenerateOptions& options) {
+  const Lease* lease = speaker.lease().get();
+  const auto count = static_cast<double>(reply.tokens.size());
+  Json document;
+  document["text"] = reply.text;
+  document["tokens"] = reply.tokens.size();
+  document["prompt_tokens"] = reply.prompt_tokens;
+  document["stop_reason"] = to_string(reply.reason);
+  document["profile"] = lease != nullptr ? Json(lease->name) : Json();
+  document["generation"] = lease != nullptr ? Json(lease->generation) : Json();
+  document["model"] = model.info().fingerprint.hex();
+  document["temperature"] = options.speak.sampling.temperature;
+  document["seed"] = options.speak.sampling.seed;
+  document["token_ids"] = reply.tokens;
+  document["log_probabilities"] = reply.log_probabilities;
+  if (options.show_lambda) document["lambda"] = reply.lambda;
+  document["prompt_seconds"] = reply.prompt_seconds;
+  document["seconds"] = reply.seconds;
+  document["tokens_per_second"] = reply.seconds > 0 ? count / reply.seconds : 0.0;
+  return document;
+}
+
+void print_summary(Context& context, const Reply& reply, const GenerateOptions& options) {
+  const auto count = static_cast<double>(reply.tokens.size());
+  std::string text = message(reply.tokens.size(), " tokens, ",
+                             format_rate(reply.seconds > 0 ? count / reply.seconds : 0),
+                             " tokens/s, ended by ", to_string(reply.reason));
+  if (options.show_lambda && !reply.lambda.empty()) {
+    text += message("; lambda ", format_fixed(reply.lambda.front(), 4), " at the first token, ",
+                    format_fixed(reply.lambda.back(), 4), " at the last");
+  }
+  context.note(text);
+}
+
+int run_generate(Context& context, GenerateOptions options) {
+  const bool converse = options.chat && !options.has_prompt && options.file.empty() &&
+                        input_is_terminal() && !context.options.json;
+  PEMA_CHECK(converse || options.has_prompt || !options.file.empty() || !input_is_terminal(),
+             kInvalidArgument,
+             "there is no prompt; give one as an argument, with --file or on "
+             "standard input, or --chat for a conversation");
+  options.speak.sampling.validate();
+  if (!options.has_seed) options.speak.sampling.seed = std::random_device{}();
+  options.speak.stop_requested = interrupted;
+  const std::string text = converse ? std::string() : prompt_text(options);
+  // A wrong name ends here, before the model is loaded.
+  const bool personal = !options.profile.empty();
+  if (personal) (void)require_profile(context.store(OpenMode::kReadOnly), options.profile);
+
+  plm::LanguageModel& model = context.model({.context = options.context, .conversations = 1});
+  EngineOptions engine_options;
+  engine_options.strategy = parse_strategy(options.strategy);
+  engine_options.threads = context.options.threads;
+  Engine engine(model.info(), model.head(), engine_options);
+  Speaker speaker(model, engine, options.context);
+  if (personal) {
+    LeaseBook book(context.store(OpenMode::kReadOnly), model.info());
+    speaker.use(book.acquire(options.profile));
+  }
+  if (!context.options.json) options.speak.write = [](std::string_view part) { print(part); };
+  if (converse) {
+    return run_chat(context, model, speaker, options.speak, options.system);
+  }
+  const Reply reply = speaker.speak(prompt_tokens(model, options, text), options.speak);
+  PEMA_CHECK(reply.reason != StopReason::kInterrupted, kInterrupted, "interrupted after ",
+             reply.tokens.size(), " tokens");
+  if (context.options.json) {
+    print_json(reply_json(reply, speaker, model, options));
+  } else {
+    print("\n");
+    print_summary(context, reply, options);
+  }
+  return 0;
+}
+
+void add_sampling_options(CLI::App& command, SpeakOptions& options) {
+  command.add_option("--tokens,-n", options.tokens, "At most so many tokens")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
+  command
+      .add_option("--temperature,-t", options.sampling.temperature,
+                  "0: always the likeliest token; higher: freer")
+      ->capture_default_str();
+  command.add_option("--top-k", options.sampling.top_k, "Only the K likeliest tokens (0: all)")
+      ->capture_default_str();
+  command.add_option("--top-p", options.sampling.top_p, "Only the likeliest tokens with mass P")
+      ->capture_default_str();
+  command
+      .add_option("--min-p", options.sampling.min_p,
+                  "Only tokens at least P times as likely as the likeliest")
+      ->capture_default_str();
+  command.add_option("--stop", options.stops, "End before this text (may be repeated)");
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, Context& context) {
+  auto options = std::make_shared<GenerateOptions>();
+  CLI::App* command =
+      app.add_subcommand("generate", "Continue a text, or chat, under a person's profile");
+  CLI::Option* prompt = command->add_option("PROMPT", options->prompt, "The text to continue");
+  command->add_option("--profile,-p", options->profile, "Who speaks (default: the plain model)");
+  command->add_option("--file,-f", options->file, "Read the prompt from a file");
+  command->add_flag("--chat", options->chat, "The prompt is a user's message, not a text");
+  command->add_option("--system", options->system, "System message of --chat");
+  add_sampling_options(*command, options->speak);
+  CLI::Option* seed = command->add_option("--seed", options->speak.sampling.seed,
+                                          "Seed of the sampling (default: another each time)");
+  command->add_option("--context", options->context, "Tokens of prompt and answer together")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 1 << 20));
+  command
+      ->add_option("--strategy", options->strategy,
+                   "How personal logits are computed: auto, composed, factored, projected")
+      ->capture_default_str();
+  command->add_flag("--show-lambda", options->show_lambda,
+                    "Say how much the profile weighed at each token");
+  command->footer(kFooter);
+  command->callback([&context, options, prompt, seed] {
+    options->has_prompt = prompt->count() > 0;
+    options->has_seed = seed->count() > 0;
+    context.action = [&context, options] { return run_generate(context, *options); };
+  });
+}
+
+}  // namespace pema::tools

@@ -1,0 +1,112 @@
+#include "tools/commands/memory.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/commands/lookup.h"
+#include "tools/commands/memory_add.h"
+#include "tools/context.h"
+#include "tools/terminal/json_output.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/text_format.h"
+
+namespace pema::tools {
+namespace {
+
+const char* kind_name(SegmentKind kind) { return kind == SegmentKind::kOwn ? "own" : "shared"; }
+
+/// Number of profiles that may read a segment; walks all profiles.
+std::int64_t count_readers(const Store& store, SegmentId segment) {
+  std::int64_t readers = 0;
+  std::string after;
+  for (;;) {
+    const std::vector<ProfileRecord> page = store.profiles(after);
+    if (page.empty()) return readers;
+    for (const ProfileRecord& profile : page) {
+      for (const SegmentId id : profile.segments) readers += id == segment ? 1 : 0;
+    }
+    after = page.back().name;
+  }
+}
+
+int run_ls(Context& context) {
+  const std::vector<SegmentRecord> segments = context.store(OpenMode::kReadOnly).segments();
+  if (context.options.json) {
+    Json document;
+    document["segments"] = Json::array();
+    for (const SegmentRecord& segment : segments) {
+      document["segments"].push_back(segment_json(segment));
+    }
+    print_json(document);
+    return 0;
+  }
+  Table table({"NAME", "KIND", ">ENTRIES", ">SIZE", "DIGEST"});
+  for (const SegmentRecord& segment : segments) {
+    table.add({segment.name.empty() ? "-" : printable(segment.name), kind_name(segment.kind),
+               std::to_string(segment.info.entries), format_bytes(segment.bytes),
+               segment.digest.short_hex()});
+  }
+  print(segments.empty() ? "no segments; make one with `pema memory add FILE --name NAME`\n"
+                         : table.text());
+  return 0;
+}
+
+int run_show(Context& context, const std::string& name) {
+  const Store& store = context.store(OpenMode::kReadOnly);
+  const SegmentRecord segment = require_segment(store, name);
+  // Loading it checks the digest: what is shown is what is there.
+  (void)store.load_segment(segment.id);
+  const std::int64_t readers = count_readers(store, segment.id);
+  if (context.options.json) {
+    Json document = segment_json(segment);
+    document["readers"] = readers;
+    print_json(document);
+    return 0;
+  }
+  print(message("segment    ", segment.name.empty() ? "-" : printable(segment.name),
+                "\nkind       ", kind_name(segment.kind), "\ndigest     ", segment.digest.hex(),
+                "\nmodel      ", segment.info.model.hex(), "\nentries    ", segment.info.entries,
+                ", d = ", segment.info.hidden, ", site ", to_string(segment.info.site),
+                "\nsize       ", format_bytes(segment.bytes), "\nreaders    ", readers,
+                " profiles\nfile       ", store.object_path(segment.digest), "\n"));
+  return 0;
+}
+
+}  // namespace
+
+Json segment_json(const SegmentRecord& segment) {
+  Json document;
+  document["name"] = segment.name.empty() ? Json() : Json(segment.name);
+  document["kind"] = kind_name(segment.kind);
+  document["digest"] = segment.digest.hex();
+  document["model"] = segment.info.model.hex();
+  document["site"] = to_string(segment.info.site);
+  document["entries"] = segment.info.entries;
+  document["hidden"] = segment.info.hidden;
+  document["bytes"] = segment.bytes;
+  return document;
+}
+
+void add_memory(CLI::App& app, Context& context) {
+  CLI::App* group = app.add_subcommand("memory", "Memory segments that profiles may read");
+  group->require_subcommand(1);
+  group->footer(
+      "Examples:\n  pema memory add handbook.txt --name handbook\n  pema memory ls\n"
+      "  pema memory show handbook");
+  add_memory_add(*group, context);
+
+  CLI::App* ls = group->add_subcommand("ls", "List segments");
+  ls->footer("Examples:\n  pema memory ls\n  pema memory ls --json | jq '.segments[].entries'");
+  ls->callback([&context] { context.action = [&context] { return run_ls(context); }; });
+
+  auto name = std::make_shared<std::string>();
+  CLI::App* show = group->add_subcommand("show", "Check and show one segment");
+  show->add_option("NAME", *name, "Name, or the first characters of the digest")->required();
+  show->footer("Examples:\n  pema memory show handbook\n  pema memory show 5f1c0a9d --json");
+  show->callback(
+      [&context, name] { context.action = [&context, name] { return run_show(context, *name); }; });
+}
+
+}  // namespace pema::tools

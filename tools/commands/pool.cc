@@ -1,0 +1,146 @@
+#include "tools/commands/pool.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/commands/lookup.h"
+#include "tools/context.h"
+#include "tools/terminal/json_output.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/text_format.h"
+
+namespace pema::tools {
+namespace {
+
+struct PoolOptions {
+  std::string name;
+  std::int64_t version = 0;
+};
+
+std::string recipe_line(const PoolInfo& info) { return info.recipe.empty() ? "-" : info.recipe; }
+
+/// Bytes of a pool's f32 payload, from its record alone.
+std::int64_t payload_bytes(const PoolRecord& pool) {
+  return pool.info.adapters * (2 * pool.info.rank * pool.info.hidden + 1) * 4;
+}
+
+Json pool_json(const PoolRecord& pool) {
+  Json blocks = Json::array();
+  for (const Digest& block : pool.block_objects) blocks.push_back(block.hex());
+  Json document;
+  document["name"] = pool.name;
+  document["version"] = pool.version;
+  document["digest"] = pool.digest.hex();
+  document["model"] = pool.info.model.hex();
+  document["adapters"] = pool.info.adapters;
+  document["rank"] = pool.info.rank;
+  document["hidden"] = pool.info.hidden;
+  document["site"] = to_string(pool.info.site);
+  document["form"] = to_string(pool.info.form);
+  document["algebra"] = to_string(pool.info.algebra);
+  document["norm"] = to_string(pool.info.norm);
+  document["mask_scale"] = pool.info.mask_scale;
+  document["shared_object"] =
+      pool.shared_object.is_zero() ? Json() : Json(pool.shared_object.hex());
+  document["block_objects"] = std::move(blocks);
+  const Json recipe = Json::parse(pool.info.recipe, nullptr, false);
+  document["recipe"] = recipe.is_discarded() ? Json(pool.info.recipe) : recipe;
+  return document;
+}
+
+int run_ls(Context& context) {
+  const std::vector<PoolRecord> pools = context.store(OpenMode::kReadOnly).pools();
+  if (context.options.json) {
+    Json document;
+    document["pools"] = Json::array();
+    for (const PoolRecord& pool : pools) document["pools"].push_back(pool_json(pool));
+    print_json(document);
+    return 0;
+  }
+  Table table({"NAME", ">VERSION", ">ADAPTERS", ">RANK", "SHARED", "FORM", "ALGEBRA", "DIGEST"});
+  for (const PoolRecord& pool : pools) {
+    table.add({printable(pool.name), std::to_string(pool.version),
+               std::to_string(pool.info.adapters), std::to_string(pool.info.rank),
+               pool.shared_object.is_zero() ? "no" : "yes", std::string(to_string(pool.info.form)),
+               std::string(to_string(pool.info.algebra)), pool.digest.short_hex()});
+  }
+  print(pools.empty() ? "no pools; make one with `pema pool train` or `pema demo`\n"
+                      : table.text());
+  return 0;
+}
+
+int run_show(Context& context, const PoolOptions& options) {
+  const Store& store = context.store(OpenMode::kReadOnly);
+  const PoolRecord pool = require_pool(store, options.name, options.version);
+  if (context.options.json) {
+    print_json(pool_json(pool));
+    return 0;
+  }
+  std::string text =
+      message("pool       ", printable(pool.name), ", version ", pool.version, "\ndigest     ",
+              pool.digest.hex(), "\nmodel      ", pool.info.model.hex(), "\nadapters   ",
+              pool.info.adapters, " of rank ", pool.info.rank, ", d = ", pool.info.hidden, " (",
+              format_bytes(payload_bytes(pool)), ")\nshared     ",
+              pool.shared_object.is_zero() ? "none" : pool.shared_object.hex(), "\nform       ",
+              to_string(pool.info.form), ", ", to_string(pool.info.algebra), ", site ",
+              to_string(pool.info.site), "\nrecipe     ", printable(recipe_line(pool.info)), "\n");
+  for (const Digest& block : pool.block_objects) text += "block      " + block.hex() + "\n";
+  print(text);
+  return 0;
+}
+
+int run_verify(Context& context) {
+  const Store& store = context.store(OpenMode::kReadOnly);
+  const std::vector<Damage> damages = store.verify();
+  if (context.options.json) {
+    Json document;
+    document["ok"] = damages.empty();
+    document["damages"] = Json::array();
+    for (const Damage& damage : damages) {
+      document["damages"].push_back({{"what", damage.what}, {"why", damage.why}});
+    }
+    print_json(document);
+  } else if (damages.empty()) {
+    print("no damage: the registry and every object it names are intact\n");
+  } else {
+    std::string text;
+    for (const Damage& damage : damages) {
+      text += "damaged " + printable(damage.what) + ": " + printable(damage.why) + "\n";
+    }
+    print(text);
+  }
+  return damages.empty() ? 0 : exit_code(ErrorCode::kCorrupt);
+}
+
+}  // namespace
+
+void add_pool(CLI::App& app, Context& context) {
+  CLI::App* group = app.add_subcommand("pool", "Pools of adapters");
+  group->require_subcommand(1);
+  group->footer("Examples:\n  pema pool ls\n  pema pool show demo --version 1\n  pema pool verify");
+
+  CLI::App* ls = group->add_subcommand("ls", "List pools and their versions");
+  ls->footer("Examples:\n  pema pool ls\n  pema pool ls --json | jq '.pools[].name'");
+  ls->callback([&context] { context.action = [&context] { return run_ls(context); }; });
+
+  auto options = std::make_shared<PoolOptions>();
+  CLI::App* show = group->add_subcommand("show", "Show one version of a pool");
+  show->add_option("NAME", options->name, "Name of the pool")->required();
+  show->add_option("--version", options->version, "Which version (default: the newest)")
+      ->check(CLI::PositiveNumber);
+  show->footer("Examples:\n  pema pool show demo\n  pema pool show demo --version 1 --json");
+  show->callback([&context, options] {
+    context.action = [&context, options] { return run_show(context, *options); };
+  });
+
+  CLI::App* verify = group->add_subcommand(
+      "verify", "Hash every object of the store again and check the registry");
+  verify->footer(
+      "Ends with status 6 when something is damaged, and says what to do.\n\nExamples:\n"
+      "  pema pool verify\n  pema pool verify --store /backup/pema-store --json");
+  verify->callback([&context] { context.action = [&context] { return run_verify(context); }; });
+}
+
+}  // namespace pema::tools

@@ -1,0 +1,167 @@
+#include "tools/commands/pool_train.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "tools/context.h"
+#include "tools/experiment/cohort.h"
+#include "tools/experiment/data_source.h"
+#include "tools/experiment/enrolment.h"
+#include "tools/experiment/feature_options.h"
+#include "tools/experiment/pema_method.h"
+#include "tools/terminal/json_output.h"
+#include "tools/terminal/output.h"
+#include "tools/training_commands.h"
+
+namespace pema::tools {
+namespace {
+
+constexpr const char* kFooter =
+    R"(joint trains a shared adapter and N adapters together with everybody's hard masks; pema trains one adapter in PEMA's own
+form. The pool becomes the next version of its name; nothing is stored when training is interrupted (features stay cached).
+
+Examples:
+  pema pool train main --people 64
+  pema pool train main --source lamp --data LaMP_4 --adapters 2048
+  pema pool train published --method pema --pema-rank 256 --start reconstruction)";
+
+struct TrainOptions {
+  std::string name;
+  std::string method = "joint";
+  std::string memory;
+  bool hold_out = false;
+  DataOptions data;
+  FeatureChoice features;
+  train::PoolOptions pool;
+  train::PemaOptions pema;
+  std::uint64_t seed = 123;
+};
+
+Json optimiser_json(const train::OptimiserOptions& options) {
+  return {{"epochs", options.epochs},
+          {"batch", options.batch},
+          {"learning_rate", options.learning_rate},
+          {"input_dropout", options.input_dropout},
+          {"vocabulary", options.vocabulary}};
+}
+
+PoolInfo info_of(Context& context, const TrainOptions& options, FeatureSite site, Json recipe,
+                 const data::DataSet& data) {
+  recipe["method"] = options.method;
+  recipe["people"] = data.people.size();
+  recipe["dataset_sha256"] = data.digest.hex();
+  recipe["seed"] = options.seed;
+  PoolInfo info;
+  info.model = context.gguf().info.fingerprint;
+  info.site = site;
+  info.recipe = recipe.dump();
+  return info;
+}
+
+Pool train_joint(Context& context, const TrainOptions& options, const train::Base& base,
+                 const std::vector<PersonMaterial>& people, const data::DataSet& data) {
+  std::vector<train::PoolPerson> material;
+  for (const PersonMaterial& person : people) {
+    material.push_back({person.train.view(), person.dev.view()});
+  }
+  const train::PoolResult result =
+      train::train_pool(base, material, options.pool, &context.progress());
+  Json recipe = {{"shared", optimiser_json(options.pool.shared)},
+                 {"joint", optimiser_json(options.pool.joint)}};
+  std::vector<std::shared_ptr<const AdapterBlock>> blocks;
+  if (result.adapters != nullptr) blocks.push_back(result.adapters);
+  return {info_of(context, options, base.site, std::move(recipe), data), result.shared,
+          std::move(blocks)};
+}
+
+Pool train_own_form(Context& context, const TrainOptions& options, const train::Base& base,
+                    const std::vector<PersonMaterial>& people, const data::DataSet& data) {
+  const SampleSet rows = all_rows(pointers(people), &PersonMaterial::train);
+  const SampleSet dev = all_rows(pointers(people), &PersonMaterial::dev);
+  const train::PemaResult result =
+      train::train_pema(base, rows.view(), dev.view(), options.pema, &context.progress());
+  PoolInfo info = info_of(context, options, base.site, pema_options_json(options.pema), data);
+  info.form = Form::kDistribution;
+  info.norm = options.pema.norm;
+  return {info, result.adapter, {}};
+}
+
+int run_train(Context& context, const TrainOptions& options) {
+  context.register_model();
+  data::DataSet data = open_data(options.data);
+  if (!data.note.empty()) context.note(data.note);
+  if (options.hold_out) leave_out_new_people(data);
+  plm::LanguageModel& model = context.model();
+  const std::vector<PersonMaterial> people = take_features(context, model, data, options.features);
+
+  train::BaseScores scores;
+  const train::Base base{&model.info(), &model.head(), options.features.site_value(), &scores};
+  const Pool pool = options.method == "joint"
+                        ? train_joint(context, options, base, people, data)
+                        : train_own_form(context, options, base, people, data);
+  Store& store = context.store(OpenMode::kReadWrite);
+  const PoolRecord record = store.put_pool(options.name, pool);
+  Json document;
+  document["name"] = record.name;
+  document["version"] = record.version;
+  document["digest"] = record.digest.hex();
+  document["adapters"] = record.info.adapters;
+  document["rank"] = record.info.rank;
+  document["people"] = people.size();
+  if (!options.memory.empty()) {
+    const SampleSet rows = all_rows(pointers(people), &PersonMaterial::train);
+    const auto segment = make_segment(base, rows.view());
+    const SegmentRecord memory = store.put_segment(*segment, SegmentKind::kShared, options.memory);
+    document["memory"] = {{"name", memory.name}, {"entries", memory.info.entries}};
+  }
+  context.end_progress();
+  if (context.options.json) {
+    print_json(document);
+  } else {
+    print(message("pool ", record.name, ", version ", record.version, ": ", record.info.adapters,
+                  " adapters of rank ", record.info.rank, " from ", people.size(),
+                  " people, digest ", record.digest.short_hex(), "\n"));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_pool_train(CLI::App& group, Context& context) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* command = group.add_subcommand("train", kPoolTrainText);
+  command->footer(kFooter);
+  command->add_option("NAME", options->name, "Name of the pool")->required();
+  command->add_option("--method", options->method, "joint or pema")
+      ->check(CLI::IsMember({"joint", "pema"}));
+  add_data_options(*command, options->data);
+  add_feature_options(*command, options->features);
+  command->add_flag("--hold-out", options->hold_out,
+                    "Leave out the three of eleven people that `pema eval` takes as new");
+  command->add_option("--memory", options->memory,
+                      "Also store the people's train texts as a shared segment of this name");
+  command->add_option("--adapters", options->pool.adapters, "N")->check(CLI::NonNegativeNumber);
+  command->add_option("--rank", options->pool.rank, "r of each")->check(CLI::PositiveNumber);
+  command
+      ->add_option("--shared-rank", options->pool.shared_rank,
+                   "Rank of the shared adapter; 0: none")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--top-k", options->pool.k,
+                   "Exactly so many adapters per mask; 0: as many as help")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--epochs", options->pool.joint.epochs, "Epochs of the joint phase")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--learning-rate", options->pool.joint.learning_rate, "Of the joint phase")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--seed", options->seed, "Seed of everything that draws");
+  add_pema_options(*command, options->pema);
+  command->callback([&context, options] {
+    options->pool.shared.seed = options->seed;
+    options->pool.joint.seed = options->seed;
+    options->pema.seed = options->seed;
+    context.action = [&context, options] { return run_train(context, *options); };
+  });
+}
+
+}  // namespace pema::tools

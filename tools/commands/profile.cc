@@ -1,0 +1,146 @@
+#include "tools/commands/profile.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/commands/lookup.h"
+#include "tools/commands/profile_parts.h"
+#include "tools/context.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/text_format.h"
+
+namespace pema::tools {
+namespace {
+
+constexpr std::int64_t kPage = 1000;
+
+struct ListOptions {
+  std::string after;
+  std::int64_t limit = std::numeric_limits<std::int64_t>::max();
+};
+
+/// Calls `visit` for each profile in name order, a page at a time.
+template <typename Visitor>
+void visit_profiles(const Store& store, const ListOptions& options, const Visitor& visit) {
+  std::string after = options.after;
+  std::int64_t left = options.limit;
+  while (left > 0) {
+    const std::vector<ProfileRecord> page = store.profiles(after, std::min(kPage, left));
+    if (page.empty()) return;
+    for (const ProfileRecord& profile : page) visit(profile);
+    after = page.back().name;
+    left -= static_cast<std::int64_t>(page.size());
+  }
+}
+
+/// A million profiles are printed as they are read, one line each, never held.
+void print_list_json(const Store& store, const ListOptions& options) {
+  print(message("{\"count\": ", store.profile_count(), ", \"profiles\": ["));
+  const char* separator = "\n";
+  visit_profiles(store, options, [&](const ProfileRecord& profile) {
+    Json row;
+    row["name"] = profile.name;
+    row["generation"] = profile.generation;
+    row["mask_size"] = profile.mask.size();
+    row["mask_bytes"] = profile.mask.stored_bytes();
+    row["lambda"] = profile.schedule.lambda_max;
+    row["segments"] = profile.segments.size();
+    print(separator + row.dump(-1, ' ', false, Json::error_handler_t::replace));
+    separator = ",\n";
+  });
+  print("\n]}\n");
+}
+
+int run_ls(Context& context, const ListOptions& options) {
+  const Store& store = context.store(OpenMode::kReadOnly);
+  if (context.options.json) {
+    print_list_json(store, options);
+    return 0;
+  }
+  Table table({"NAME", ">GENERATION", ">MASK", ">BYTES", ">LAMBDA", ">SEGMENTS"});
+  visit_profiles(store, options, [&](const ProfileRecord& profile) {
+    table.add({printable(profile.name), std::to_string(profile.generation),
+               std::to_string(profile.mask.size()), std::to_string(profile.mask.stored_bytes()),
+               format_fixed(profile.schedule.lambda_max, 4),
+               std::to_string(profile.segments.size())});
+  });
+  print(store.profile_count() == 0
+            ? "no profiles; make one with `pema profile enrol` or `pema profile set`\n"
+            : table.text());
+  return 0;
+}
+
+int run_show(Context& context, const std::string& name) {
+  const Store& store = context.store(OpenMode::kReadOnly);
+  const ProfileRecord profile = require_profile(store, name);
+  if (context.options.json) {
+    print_json(profile_json(store, profile));
+  } else {
+    print(profile_text(store, profile));
+  }
+  return 0;
+}
+
+int run_rm(Context& context, const std::vector<std::string>& names) {
+  Store& store = context.store();
+  // All or none for a mistyped name; another process may still take one away in between.
+  for (const std::string& name : names) (void)require_profile(store, name);
+  Json removed = Json::array();
+  for (const std::string& name : names) {
+    if (store.remove_profile(name)) removed.push_back(name);
+  }
+  if (context.options.json) {
+    Json document;
+    document["removed"] = removed;
+    print_json(document);
+  } else {
+    print(message("removed ", removed.size(), removed.size() == 1 ? " profile\n" : " profiles\n"));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app, Context& context) {
+  CLI::App* group = app.add_subcommand("profile", "People's profiles");
+  group->require_subcommand(1);
+  group->footer(
+      "Examples:\n  pema profile ls\n  pema profile show alice\n"
+      "  pema profile export alice alice.pema\n  pema profile rm alice");
+
+  auto list = std::make_shared<ListOptions>();
+  CLI::App* ls = group->add_subcommand("ls", "List profiles in name order");
+  ls->add_option("--after", list->after, "Begin after this name");
+  ls->add_option("--limit", list->limit, "At most so many (default: all)")
+      ->check(CLI::PositiveNumber);
+  ls->footer("Examples:\n  pema profile ls\n  pema profile ls --after m --limit 20 --json");
+  ls->callback(
+      [&context, list] { context.action = [&context, list] { return run_ls(context, *list); }; });
+
+  auto name = std::make_shared<std::string>();
+  CLI::App* show = group->add_subcommand("show", "Show one profile");
+  show->add_option("NAME", *name, "Name of the profile")->required();
+  show->footer("Examples:\n  pema profile show alice\n  pema profile show alice --json");
+  show->callback(
+      [&context, name] { context.action = [&context, name] { return run_show(context, *name); }; });
+
+  add_profile_set(*group, context);
+
+  auto names = std::make_shared<std::vector<std::string>>();
+  CLI::App* rm = group->add_subcommand("rm", "Erase profiles and the segments only they read");
+  rm->add_option("NAMES", *names, "Names of the profiles")->required();
+  rm->footer(
+      "A profile's own segments go with their files when nobody else reads them. Shared segments\n"
+      "and pools stay.\n\nExamples:\n  pema profile rm alice\n  pema profile rm alice bob --json");
+  rm->callback([&context, names] {
+    context.action = [&context, names] { return run_rm(context, *names); };
+  });
+
+  add_profile_bundle(*group, context);
+}
+
+}  // namespace pema::tools

@@ -1,0 +1,27 @@
+/// The parts of `pema profile` that have files of their own.
+#pragma once
+
+#include "pema/store.h"
+#include "tools/terminal/json_output.h"
+
+namespace CLI {
+class App;
+}
+
+namespace pema::tools {
+
+class Context;
+
+/// Adds `export` and `import` to the group `profile`.
+void add_profile_bundle(CLI::App& group, Context& context);
+
+/// Adds `set` to the group `profile`.
+void add_profile_set(CLI::App& group, Context& context);
+
+/// A profile as docs/cli.md describes it. Throws kNotFound when a row it names is gone.
+[[nodiscard]] Json profile_json(const Store& store, const ProfileRecord& profile);
+
+/// The same for people, several lines.
+[[nodiscard]] std::string profile_text(const Store& store, const ProfileRecord& profile);
+
+}  // namespace pema::tools

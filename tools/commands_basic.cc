@@ -1,0 +1,11 @@
+#include "tools/program.h"
+#include "tools/training_commands.h"
+
+namespace pema::tools {
+
+void register_commands(CLI::App& app, Context& context) {
+  add_basic_commands(app, context);
+  add_training_forwarders(app, context);
+}
+
+}  // namespace pema::tools

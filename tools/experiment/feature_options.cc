@@ -1,0 +1,33 @@
+#include "tools/experiment/feature_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "tools/context.h"
+
+namespace pema::tools {
+
+void add_feature_options(CLI::App& command, FeatureChoice& choice) {
+  command.add_option("--site", choice.site, "Which vector adapters read: post_norm or pre_norm")
+      ->check(CLI::IsMember({"post_norm", "pre_norm"}));
+  command
+      .add_option("--context", choice.context,
+                  "What features see: teacher_forced, or own_greedy (PEMA's released code)")
+      ->check(CLI::IsMember({"teacher_forced", "own_greedy"}));
+  command.add_option("--max-target-tokens", choice.max_target_tokens, "Longer targets are cut")
+      ->check(CLI::Range(1, 1'000'000));
+  command.add_option("--cache", choice.cache, "Folder of cached features");
+}
+
+std::vector<PersonMaterial> take_features(Context& context, plm::LanguageModel& model,
+                                          const data::DataSet& data, const FeatureChoice& choice) {
+  plm::FeatureCache cache(choice.cache.empty() ? Context::cache_folder() + "/features"
+                                               : choice.cache);
+  MaterialOptions options;
+  options.max_target_tokens = choice.max_target_tokens;
+  options.features.site = choice.site_value();
+  options.features.context = plm::parse_feature_context(choice.context);
+  options.features.progress = &context.progress();
+  return make_material(model, data.people, cache, options);
+}
+
+}  // namespace pema::tools

@@ -1,0 +1,75 @@
+/// The methods that the demo compares. What a method gives a person is a profile in the store,
+/// "METHOD/PERSON", so every number comes from what serving would read, and a run that was cut off
+/// goes on where it stopped.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/experiment/enrolment.h"
+
+namespace pema::tools {
+
+enum class Method : std::uint8_t {
+  kBase,              ///< the frozen model
+  kOwnAdapter,        ///< one adapter of rank 8 per person, no pool
+  kShared,            ///< one adapter for everybody, trained on the pool's people
+  kRandomSeparate,    ///< shared + X-PEFT: separate masks over 512 untrained adapters of rank 8
+  kMasks,             ///< shared + hard masks over the trained pool
+  kSharedOwnAdapter,  ///< shared + one adapter of rank 8 per person
+  kMasksMemory,       ///< masks + recall from own and shared memory, constant weights
+};
+
+inline constexpr std::array kAllMethods = {
+    Method::kBase,  Method::kOwnAdapter,       Method::kShared,     Method::kRandomSeparate,
+    Method::kMasks, Method::kSharedOwnAdapter, Method::kMasksMemory};
+
+/// "base", "own_adapter", ...: the keys of report.json.
+[[nodiscard]] std::string_view method_id(Method method);
+[[nodiscard]] std::string_view method_label(Method method);
+/// Throws kInvalidArgument, listing the methods.
+[[nodiscard]] Method parse_method(std::string_view id);
+/// Name of a person's profile under a method.
+[[nodiscard]] std::string profile_name(Method method, std::string_view person);
+
+struct MethodOptions {
+  train::PoolOptions pool;
+  train::MaskOptions mask;         ///< of `masks`
+  train::MaskOptions random_mask;  ///< of `random_separate`
+  std::int64_t random_adapters = 512;
+  std::int64_t random_rank = 8;
+  double random_mask_scale = 0.0625;  ///< c: what a chosen untrained adapter counts on each side
+  std::int64_t own_rank = 8;
+  /// Of `own_adapter` and `shared_own_adapter`.
+  train::OptimiserOptions own = train::OptimiserOptions::for_own_adapter();
+  std::uint64_t seed = 123;
+};
+
+/// The default recipes with one seed for everything that draws.
+[[nodiscard]] MethodOptions seeded_methods(std::uint64_t seed);
+
+/// What everybody's profiles are made from; stored in the workshop's store.
+struct Foundation {
+  PoolRecord shared;        ///< "shared": the shared adapter alone
+  PoolRecord main;          ///< "main": shared + trained adapters
+  PoolRecord random;        ///< "random_separate": shared + untrained adapters
+  SegmentRecord memory;     ///< "pool-people": recall segment of the pool people's train rows
+  double pool_seconds = 0;  ///< spent on training now; 0 when all was found
+};
+
+/// Trains and stores what is not in the store yet. The same store must be used with the same people
+/// and options.
+[[nodiscard]] Foundation lay_foundation(Workshop& shop,
+                                        std::span<const PersonMaterial* const> pool_people,
+                                        const MethodOptions& options);
+
+/// Makes a person's profile under a method unless the store has it. Returns false when it was
+/// there. kBase has no profile.
+bool enrol_method(Workshop& shop, const Foundation& foundation, Method method,
+                  const PersonMaterial& person, const MethodOptions& options);
+
+}  // namespace pema::tools

@@ -1,0 +1,125 @@
+#include "tools/experiment/walk.h"
+
+#include <filesystem>
+
+#include "pema/error.h"
+
+namespace pema::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+void add_optimiser(Sha256& hash, const train::OptimiserOptions& options) {
+  hash.update(message(options.epochs, " ", options.batch, " ", options.learning_rate, " ",
+                      options.final_rate, " ", options.weight_decay, " ", options.input_dropout,
+                      " ", options.vocabulary, " ", options.seed, ";"));
+}
+
+void add_pool(Sha256& hash, const train::PoolOptions& options) {
+  hash.update(message(options.adapters, " ", options.rank, " ", options.shared_rank, " ",
+                      options.mask_learning_rate, " ", options.mask_deviation, " ", options.k, " ",
+                      options.train_shared_jointly, ";"));
+  add_optimiser(hash, options.shared);
+  add_optimiser(hash, options.joint);
+}
+
+void add_mask(Sha256& hash, const train::MaskOptions& options) {
+  hash.update(message(options.soft, " ", to_string(options.estimator), " ", options.k, " ",
+                      options.temperature, " ", options.initial_deviation, ";"));
+  add_optimiser(hash, options.optimiser);
+}
+
+}  // namespace
+
+Digest walk_key(const ModelInfo& model, const data::DataSet& data, const WalkOptions& options) {
+  const MethodOptions& methods = options.methods;
+  Sha256 hash;
+  hash.update("pema walk ").update(PEMA_VERSION);
+  hash.update(model.fingerprint.hex()).update(data.digest.hex());
+  hash.update(message(options.material.max_target_tokens, " ",
+                      to_string(options.material.features.site), " ",
+                      plm::to_string(options.material.features.context), " ",
+                      methods.random_adapters, " ", methods.random_rank, " ",
+                      methods.random_mask_scale, " ", methods.own_rank, " ", methods.seed, ";"));
+  add_pool(hash, methods.pool);
+  add_optimiser(hash, methods.own);
+  add_mask(hash, methods.mask);
+  add_mask(hash, methods.random_mask);
+  return hash.finish();
+}
+
+Walk::Walk(plm::LanguageModel& model, const data::DataSet& texts, WalkOptions options)
+    : options_(std::move(options)), model_(model) {
+  data_folder_ = options_.work + "/data-" + texts.digest.short_hex();
+  if (!fs::exists(data_folder_ + "/dataset.json")) data::write_lamp(texts, data_folder_);
+  // What was written is what counts: the same reader serves this and anybody's LaMP files.
+  data_ = data::read_lamp(data_folder_);
+  PEMA_ASSERT(data_.digest == texts.digest);
+  data_.source = texts.source;
+  data_.note = texts.note;
+  cohort_ = split_people(static_cast<std::int64_t>(data_.people.size()));
+  say(message(data_.people.size(), " people from ", data_.source, " (", cohort_.pool.size(),
+              " make the pool, ", cohort_.fresh.size(), " are new), written to ", data_folder_));
+  take_features();
+  open_store();
+  say("pool: shared adapter and adapters, trained on the pool's people");
+  Workshop workshop = shop();
+  foundation_ = lay_foundation(workshop, pool_people(), options_.methods);
+  if (foundation_.pool_seconds > 0) {
+    timings_.pool = foundation_.pool_seconds;
+    timings_.save(store_folder_ + "/timings.json");
+  }
+}
+
+void Walk::take_features() {
+  say("features: every text once through the base model (cached)");
+  plm::FeatureCache cache(options_.cache);
+  MaterialOptions material = options_.material;
+  material.features.progress = options_.progress;
+  material_ = make_material(model_, data_.people, cache, material, &counts_);
+}
+
+void Walk::open_store() {
+  store_folder_ = options_.work + "/store-" + walk_key(model_.info(), data_, options_).short_hex();
+  const bool exists = fs::exists(store_folder_ + "/registry.db");
+  store_ = std::make_unique<Store>(
+      Store::open(store_folder_, exists ? OpenMode::kReadWrite : OpenMode::kCreate));
+  store_->put_model(model_.info(), options_.model_path);
+  leases_ = std::make_unique<LeaseBook>(*store_, model_.info());
+  EngineOptions engine;
+  engine.threads = options_.threads;
+  engine_ = std::make_unique<Engine>(model_.info(), model_.head(), engine);
+  timings_ = Timings::load(store_folder_ + "/timings.json");
+  if (counts_.computed_tokens > 0) {
+    timings_.features = counts_.seconds;
+    timings_.tokens_per_second = static_cast<double>(counts_.computed_tokens) / counts_.seconds;
+    timings_.save(store_folder_ + "/timings.json");
+  }
+}
+
+Evaluation Walk::evaluate(std::span<const Method> methods) {
+  say("new people: enrolled from their older texts, tested on their newest");
+  Workshop workshop = shop();
+  Evaluation evaluation =
+      tools::evaluate(workshop, foundation_, new_people(), methods, options_.methods);
+  if (evaluation.enrolled > 0) {
+    timings_.enrol_per_person = evaluation.enrol_seconds / static_cast<double>(evaluation.enrolled);
+    timings_.save(store_folder_ + "/timings.json");
+  }
+  return evaluation;
+}
+
+Workshop Walk::shop() {
+  return {*store_,          model_.info(), model_.head(), options_.material.features.site,
+          *engine_,         *leases_,      &scores_,      options_.threads,
+          options_.progress};
+}
+
+std::vector<const PersonMaterial*> Walk::pick(const std::vector<std::size_t>& who) const {
+  std::vector<const PersonMaterial*> people;
+  people.reserve(who.size());
+  for (const std::size_t index : who) people.push_back(&material_.at(index));
+  return people;
+}
+
+}  // namespace pema::tools

@@ -1,0 +1,88 @@
+/// The main job from end to end: texts, features, pool, new people's profiles, scores. One object
+/// holds what is open on the way.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pema/plm/feature_cache.h"
+#include "tools/experiment/cohort.h"
+#include "tools/experiment/evaluation.h"
+#include "tools/experiment/report_json.h"
+
+namespace pema::tools {
+
+struct WalkOptions {
+  MethodOptions methods;
+  MaterialOptions material;
+  std::string model_path;  ///< kept in the store as a hint
+  std::string work;   ///< folder for data sets and stores; results of an earlier run with the same
+                      ///< inputs are found in it
+  std::string cache;  ///< folder of the feature cache
+  std::int64_t threads = 0;
+  Progress* progress = nullptr;
+  std::function<void(const std::string&)> say;  ///< one line per step
+};
+
+/// Thread-safety: one thread at a time.
+class Walk {
+ public:
+  /// Writes `texts` in LaMP's layout below the work folder, reads that back, takes features and
+  /// lays the foundation. The model must outlive the walk. Throws as the parts; kInterrupted keeps
+  /// finished parts.
+  Walk(plm::LanguageModel& model, const data::DataSet& texts, WalkOptions options);
+
+  /// Enrols and scores the new people.
+  [[nodiscard]] Evaluation evaluate(std::span<const Method> methods);
+
+  [[nodiscard]] Workshop shop();
+  [[nodiscard]] const data::DataSet& data() const noexcept { return data_; }
+  [[nodiscard]] const Cohort& cohort() const noexcept { return cohort_; }
+  [[nodiscard]] const Foundation& foundation() const noexcept { return foundation_; }
+  [[nodiscard]] const plm::FeatureCache::Counts& counts() const noexcept { return counts_; }
+  [[nodiscard]] const Timings& timings() const noexcept { return timings_; }
+  [[nodiscard]] std::vector<const PersonMaterial*> pool_people() const {
+    return pick(cohort_.pool);
+  }
+  [[nodiscard]] std::vector<const PersonMaterial*> new_people() const {
+    return pick(cohort_.fresh);
+  }
+  [[nodiscard]] const std::string& store_folder() const noexcept { return store_folder_; }
+  [[nodiscard]] const std::string& data_folder() const noexcept { return data_folder_; }
+  [[nodiscard]] Engine& engine() noexcept { return *engine_; }
+  [[nodiscard]] LeaseBook& leases() noexcept { return *leases_; }
+  [[nodiscard]] Store& store() noexcept { return *store_; }
+
+ private:
+  [[nodiscard]] std::vector<const PersonMaterial*> pick(const std::vector<std::size_t>& who) const;
+  void say(const std::string& line) const {
+    if (options_.say) options_.say(line);
+  }
+  void take_features();
+  void open_store();
+
+  WalkOptions options_;
+  plm::LanguageModel& model_;
+  data::DataSet data_;
+  Cohort cohort_;
+  std::string data_folder_;
+  std::string store_folder_;
+  std::vector<PersonMaterial> material_;
+  plm::FeatureCache::Counts counts_;
+  Timings timings_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<LeaseBook> leases_;
+  std::unique_ptr<Engine> engine_;
+  train::BaseScores scores_;
+  Foundation foundation_;
+};
+
+/// SHA-256 over everything that decides what a walk computes: data, model, options, version of
+/// pema. Stores are named by it.
+[[nodiscard]] Digest walk_key(const ModelInfo& model, const data::DataSet& data,
+                              const WalkOptions& options);
+
+}  // namespace pema::tools
