@@ -20,10 +20,12 @@ struct TargetProbabilities {
   std::vector<std::int64_t> source_length;  ///< of each row
 };
 
+/// Constant, linear and squared.
+[[nodiscard]] std::vector<LambdaCurve> all_lambda_curves();
+
 struct TuneOptions {
   /// Curves to try; the constant one is always tried.
-  std::vector<LambdaCurve> curves = {LambdaCurve::kConstant, LambdaCurve::kLinear,
-                                     LambdaCurve::kSquared};
+  std::vector<LambdaCurve> curves = all_lambda_curves();
   /// Strength of the pull towards `start`'s weights, in pseudo rows: small dev parts must not
   /// decide alone.
   double prior_rows = 10.0;

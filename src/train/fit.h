@@ -1,0 +1,62 @@
+/// The epoch loop that all trainers share.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "pema/progress.h"
+#include "pema/train/options.h"
+
+namespace pema::train {
+
+/// Parameters with a learning rate of their own.
+struct ParameterGroup {
+  std::vector<at::Tensor> tensors;  ///< leaves that require a gradient
+  double learning_rate = 1e-3;
+  double weight_decay = 0;
+};
+
+/// Adam with decoupled weight decay (beta 0.9 and 0.999, epsilon 1e-8). Thread-safety: one thread.
+class Adam {
+ public:
+  explicit Adam(std::vector<ParameterGroup> groups);
+  /// One update from the gradients, which are then cleared; every rate is multiplied by `factor`.
+  void step(double factor);
+
+ private:
+  struct Moments {
+    at::Tensor first;
+    at::Tensor second;
+  };
+  std::vector<ParameterGroup> groups_;
+  std::vector<std::vector<Moments>> moments_;
+  double power1_ = 1.0;  ///< beta^steps
+  double power2_ = 1.0;
+};
+
+struct FitPlan {
+  std::string_view stage;  ///< for progress and messages
+  std::int64_t rows = 0;
+  const OptimiserOptions* options = nullptr;
+  std::vector<ParameterGroup> groups;
+  /// Mean loss of the rows with these numbers [b], differentiable in the parameters.
+  std::function<at::Tensor(const at::Tensor& index)> loss;
+  /// Mean dev loss without dropout or noise; empty when there are no dev rows.
+  std::function<double()> dev_loss;
+  Progress* progress = nullptr;
+};
+
+struct FitResult {
+  std::vector<double> train_loss;  ///< per epoch
+  std::vector<double> dev_loss;    ///< per epoch; empty without dev rows
+};
+
+/// Shuffled epochs; with a dev loss the parameters end as they were after the best epoch. Throws
+/// kInvalidArgument when the loss is not finite, kInterrupted.
+FitResult fit(const FitPlan& plan, at::Generator& generator);
+
+}  // namespace pema::train

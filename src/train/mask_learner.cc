@@ -1,0 +1,140 @@
+#include "src/train/checks.h"
+#include "src/train/fit.h"
+#include "src/train/loss.h"
+#include "src/train/mask_estimator.h"
+#include "src/train/residual_adapter.h"
+#include "src/train/threads.h"
+#include "src/train/torch_views.h"
+
+namespace pema::train {
+namespace {
+
+/// A pool's adapters as two matrices, and its algebra.
+struct PoolMatrices {
+  at::Tensor down;  ///< A [N*r, d]
+  at::Tensor up;    ///< s B^T [N*r, d]
+  std::int64_t adapters = 0;
+  std::int64_t rank = 0;
+  Algebra algebra = Algebra::kMixture;
+  double mask_scale = 1;
+
+  explicit PoolMatrices(const Pool& pool)
+      : adapters(pool.info().adapters),
+        rank(pool.info().rank),
+        algebra(pool.info().algebra),
+        mask_scale(pool.info().mask_scale) {
+    std::vector<at::Tensor> downs;
+    std::vector<at::Tensor> ups;
+    for (const std::shared_ptr<const AdapterBlock>& block : pool.blocks()) {
+      const AdapterBlockView& view = block->view();
+      const at::Tensor scale = view_of({view.scale.data(), view.count, 1});
+      downs.push_back(view_of(view.down));
+      ups.push_back(view_of(view.up) * scale.repeat_interleave(view.rank, 0));
+    }
+    down = at::cat(downs);
+    up = at::cat(ups);
+  }
+
+  [[nodiscard]] std::int64_t sides() const { return algebra == Algebra::kSeparate ? 2 : 1; }
+
+  /// delta(x) [b, d] under masks or weights [sides, N].
+  [[nodiscard]] at::Tensor delta(const at::Tensor& x, const at::Tensor& mask) const {
+    if (algebra == Algebra::kMixture) {
+      const at::Tensor gate = mask.select(0, 0).repeat_interleave(rank);
+      return at::mm(at::mm(x, down.t()) * gate, up);
+    }
+    const at::Tensor a = compose(down, mask.select(0, 0));
+    const at::Tensor b = compose(up, mask.select(0, 1));
+    return at::mm(at::mm(x, a.t()), b);
+  }
+
+ private:
+  /// c sum_i mask[i] matrix_i, [r, d].
+  [[nodiscard]] at::Tensor compose(const at::Tensor& matrix, const at::Tensor& mask) const {
+    const std::int64_t hidden = matrix.size(1);
+    const at::Tensor flat = matrix.view({adapters, rank * hidden});
+    return at::mm((mask * mask_scale).unsqueeze(0), flat).view({rank, hidden});
+  }
+};
+
+ProfileMask to_profile(const at::Tensor& mask, bool soft) {
+  ProfileMask result;
+  const bool two = mask.size(0) == 2;
+  if (!soft) {
+    result.down = to_bits(mask, 0);
+    if (two) result.up = to_bits(mask, 1);
+    return result;
+  }
+  const at::Tensor values = mask.detach().contiguous();
+  const float* data = values.data_ptr<float>();
+  result.down_weights.assign(data, data + mask.size(1));
+  if (two) result.up_weights.assign(data + mask.size(1), data + 2 * mask.size(1));
+  return result;
+}
+
+void check_mask_call(const Base& base, const Pool& pool, const Samples& train, const Samples& dev,
+                     const MaskOptions& options) {
+  check_base(base);
+  const PoolInfo& info = pool.info();
+  PEMA_CHECK(info.form == Form::kResidual, kUnsupported,
+             "masks are learnt in the residual form; this pool is in the ", to_string(info.form),
+             " form, train its one adapter with train_pema");
+  PEMA_CHECK(info.adapters > 0, kInvalidArgument,
+             "this pool has only a shared adapter, there is nothing to mask");
+  options.validate(info.adapters);
+  PEMA_CHECK(info.hidden == base.info->hidden, kMismatch, "the pool is ", info.hidden,
+             " wide, the base model's hidden size is ", base.info->hidden);
+  PEMA_CHECK(info.site == base.site, kMismatch, "the pool reads ", to_string(info.site),
+             " features, the samples are ", to_string(base.site));
+  PEMA_CHECK(info.model == base.info->fingerprint, kMismatch, "the pool is of base model ",
+             info.model.short_hex(), ", not of ", base.info->fingerprint.short_hex());
+  PEMA_CHECK(train.rows() > 0, kInvalidArgument, "a mask needs at least one train row");
+  check_samples(base, train, "train");
+  check_samples(base, dev, "dev");
+}
+
+ProfileMask fit_mask(const Base& base, const Pool& pool, const Samples& train, const Samples& dev,
+                     const MaskOptions& options, Progress* progress) {
+  const ThreadScope threads;
+  const OptimiserOptions& optimiser = options.optimiser;
+  const VocabularyLoss loss(base, {&train, 1}, {&dev, 1}, optimiser.vocabulary);
+  const PoolMatrices matrices(pool);
+  const at::Tensor train_base = with_shared(loss.train(), pool.shared());
+  const at::Tensor dev_base = with_shared(loss.dev(), pool.shared());
+  const MaskRule rule{options.estimator, options.k, options.temperature};
+  at::Generator generator = seeded_generator(optimiser.seed);
+  at::Tensor logits = at::empty({matrices.sides(), matrices.adapters})
+                          .normal_(0.0, options.initial_deviation, generator);
+  // A soft mask's weights are free; they start around one half, where an undecided bit would be.
+  if (options.soft) logits += 0.5;
+  logits.requires_grad_();
+  FitPlan plan{"mask", loss.train().size(), &optimiser, {}, {}, {}, progress};
+  plan.groups = {{{logits}, optimiser.learning_rate, optimiser.weight_decay}};
+  plan.loss = [&](const at::Tensor& index) {
+    const at::Tensor x =
+        dropout(loss.train().input.index_select(0, index), optimiser.input_dropout, generator);
+    const at::Tensor mask = options.soft ? logits : training_mask(logits, rule, generator);
+    return loss(train_base.index_select(0, index) + matrices.delta(x, mask), index);
+  };
+  const auto final_mask = [&] { return options.soft ? logits.detach() : hard_mask(logits, rule); };
+  if (loss.dev().size() > 0) {
+    plan.dev_loss = [&] {
+      const at::NoGradGuard no_grad;
+      return loss.dev_value(dev_base + matrices.delta(loss.dev().input, final_mask()));
+    };
+  }
+  fit(plan, generator);
+  return to_profile(final_mask(), options.soft);
+}
+
+}  // namespace
+
+ProfileMask learn_mask(const Base& base, const Pool& pool, const Samples& train, const Samples& dev,
+                       const MaskOptions& options, Progress* progress) {
+  check_mask_call(base, pool, train, dev, options);
+  ProfileMask result;
+  translate_torch_errors([&] { result = fit_mask(base, pool, train, dev, options, progress); });
+  return result;
+}
+
+}  // namespace pema::train
