@@ -1,5 +1,6 @@
-// The shortest whole walk: a store, a pool, one person's profile, one decode step. Runs without a language model: the head and the
-// features are made up here; a backend passes its runtime's last hidden state and logits instead.
+// The shortest whole walk: a store, a pool, one person's profile, one decode step. Runs without a
+// language model: the head and the features are made up here; a backend passes its runtime's last
+// hidden state and logits instead.
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -26,7 +27,8 @@ pema::Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, unsigned
 }
 
 void run(const std::string& folder) {
-  // What pema must know of the base model: its identity, its head, its final norm. pema::plm reads them from a GGUF file.
+  // What pema must know of the base model: its identity, its head, its final norm. pema::plm reads
+  // them from a GGUF file.
   pema::ModelInfo model{pema::sha256("a made-up model"), "made-up", "llama", kHidden, kVocab};
   pema::Head head{random_matrix(kVocab, kHidden, 1), std::vector<float>(kHidden, 1.0F), 1e-5F, {}};
 
@@ -36,8 +38,8 @@ void run(const std::string& folder) {
   const std::vector<float> scale(kAdapters, 1.0F);
   pema::PoolInfo info;
   info.model = model.fingerprint;
-  const pema::Pool pool(
-      info, nullptr, {pema::AdapterBlock::make(kAdapters, 1, down.view(), up.view(), scale)});
+  const pema::Pool pool(info, nullptr,
+                        {pema::AdapterBlock::make(kAdapters, 1, down.view(), up.view(), scale)});
 
   auto store = pema::Store::open(folder, pema::OpenMode::kCreate);
   store.put_model(model, "made-up.gguf");

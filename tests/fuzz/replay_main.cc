@@ -1,4 +1,5 @@
-// Stands in for libFuzzer where it is absent: runs the target over a corpus folder and over seeded mutations of every seed.
+// Stands in for libFuzzer where it is absent: runs the target over a corpus folder and over seeded
+// mutations of every seed.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -26,16 +27,19 @@ std::size_t pick(std::mt19937_64& random, std::size_t below) {
   return static_cast<std::size_t>(random() % std::max<std::size_t>(below, 1));
 }
 
-/// One to four small changes: a flipped bit, a foreign byte, a cut, a repeat, or an extreme integer.
+/// One to four small changes: a flipped bit, a foreign byte, a cut, a repeat, or an extreme
+/// integer.
 Bytes mutate(Bytes bytes, std::mt19937_64& random) {
   for (std::size_t changes = 1 + pick(random, 4); changes > 0; --changes) {
     const std::size_t at = pick(random, bytes.size());
     switch (random() % 5) {
       case 0:
-        if (!bytes.empty()) bytes[at] = static_cast<std::uint8_t>(bytes[at] ^ (1U << (random() % 8)));
+        if (!bytes.empty())
+          bytes[at] = static_cast<std::uint8_t>(bytes[at] ^ (1U << (random() % 8)));
         break;
       case 1:
-        bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(random()));
+        bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                     static_cast<std::uint8_t>(random()));
         break;
       case 2:
         bytes.resize(at);
@@ -58,7 +62,8 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (!std::filesystem::is_directory(argv[i])) continue;
     std::vector<std::filesystem::path> paths;
-    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) paths.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(argv[i]))
+      paths.push_back(entry.path());
     std::sort(paths.begin(), paths.end());
     for (const auto& path : paths) seeds.push_back(read_all(path));
   }

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""./dev bench quality: what profiles bring on real people, in the setting of docs/decisions/0003-training-recipe.md.
+
+Two walks: the demo's default size and 88 people; PEMA's own form beside the shared adapter in the second. The work folders are
+kept, so a second run is short; remove out/bench/work to measure times anew.
+"""
+import must
+
+# Gains of the first prototype in nats per token (another choice of people moves the base, so gains are compared).
+PROTOTYPE_GAINS = {"own_adapter": 0.508, "shared": 0.837, "random_separate": 0.891, "masks": 0.979,
+                   "shared_own_adapter": 0.995, "masks_memory": 1.279}
+
+
+def walk(pema, people, work):
+    command = [pema, "demo", "--json", "--out", work]
+    if people:
+        command += ["--people", str(people)]
+    return must.run_json(command)
+
+
+def gains(report):
+    return {method["id"]: method["gain"] for method in report["methods"]}
+
+
+def main():
+    parser = must.arguments(__doc__)
+    parser.add_argument("--work", default="out/bench/work")
+    parser.add_argument("--skip-pema", action="store_true", help="leave out PEMA's own form (its training takes longest)")
+    options = parser.parse_args()
+    pema = f"{options.build}/tools/pema"
+
+    small = walk(pema, None, f"{options.work}/default")
+    large = walk(pema, 88, f"{options.work}/88")
+    conditions = (f"{large['source']}, {large['pool_people']} + {large['new_people']} people, {large['test_tokens']} test tokens, "
+                  f"seed {large['seed']}, data {large['dataset_sha256'][:12]}, model {large['model']['fingerprint'][:12]}")
+    small_conditions = (f"{small['source']}, {small['pool_people']} + {small['new_people']} people, "
+                        f"{small['test_tokens']} test tokens, seed {small['seed']}")
+    promises = must.Promises(conditions)
+
+    nll = small["nll"]
+    promises.add("default.order", "masks_memory < masks < shared < base",
+                 [nll["masks_memory"], nll["masks"], nll["shared"], nll["base"]], "nats per token",
+                 nll["masks_memory"] < nll["masks"] < nll["shared"] < nll["base"], small_conditions)
+    promises.at_most("default.seconds", 720, small["seconds"]["total"], "s of this run after set-up", small_conditions)
+
+    gain = gains(large)
+    promises.at_least("88.masks_over_shared", 1.13, gain["masks"] / gain["shared"], "ratio of gains")
+    promises.at_most("88.mask_bytes", 128, large["bytes_per_profile"]["mask"], "bytes")
+    for method, prototype in PROTOTYPE_GAINS.items():
+        promises.at_least(f"88.gain.{method}", round(prototype - 0.05, 3), gain[method], "nats per token")
+    promises.at_most("88.registry_row", large["bytes_per_profile"]["mask"] + 100,
+                     large["bytes_per_profile"]["registry_row"], "bytes, 10,000 copies of an enrolled profile")
+
+    values = {"default": small, "88": large}
+    if not options.skip_pema:
+        evaluation = must.run_json([pema, "eval", "--json", "--people", "88", "--method", "pema",
+                                    "--work", f"{options.work}/88"])
+        values["pema"] = evaluation
+        for run in evaluation["pema"]:
+            if run["id"] == "best":
+                promises.at_least("88.pema_best_over_shared", 0.95, run["ratio_to_shared"], "ratio of gains")
+            else:
+                promises.add(f"88.pema_{run['id']}", "shown beside", run["gain"], "nats per token", True)
+    must.write(options.out, promises, values)
+
+
+if __name__ == "__main__":
+    main()
