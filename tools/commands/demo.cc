@@ -41,7 +41,8 @@ std::string reproduce(const DemoOptions& options, const data::DataSet& data) {
 }
 
 void show_continuations(const SamplePrompt& sample) {
-  print("\nThe same prompt, continued:\n\n" + printable(sample.prompt) + "\n");
+  const std::string prompt = sample.prompt.substr(0, sample.prompt.find_last_not_of('\n') + 1);
+  print("\nThe same prompt, continued:\n\n" + printable(prompt) + "\n");
   for (const Continuation& continuation : sample.continuations) {
     std::string line = continuation.text;
     while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.pop_back();
