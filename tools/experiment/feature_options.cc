@@ -20,8 +20,7 @@ void add_feature_options(CLI::App& command, FeatureChoice& choice) {
 
 std::vector<PersonMaterial> take_features(Context& context, plm::LanguageModel& model,
                                           const data::DataSet& data, const FeatureChoice& choice) {
-  plm::FeatureCache cache(choice.cache.empty() ? Context::cache_folder() + "/features"
-                                               : choice.cache);
+  plm::FeatureCache cache(Context::feature_folder(choice.cache));
   MaterialOptions options;
   options.max_target_tokens = choice.max_target_tokens;
   options.features.site = choice.site_value();

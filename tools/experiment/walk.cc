@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "pema/error.h"
+#include "tools/context.h"
 
 namespace pema::tools {
 namespace {
@@ -30,6 +31,19 @@ void add_mask(Sha256& hash, const train::MaskOptions& options) {
 }
 
 }  // namespace
+
+WalkOptions make_walk_options(Context& context, const std::string& work, const std::string& cache,
+                              std::uint64_t seed) {
+  WalkOptions options;
+  options.methods = seeded_methods(seed);
+  options.model_path = context.model_path();
+  options.work = work;
+  options.cache = Context::feature_folder(cache);
+  options.threads = context.options.threads;
+  options.progress = &context.progress();
+  options.say = [&context](const std::string& line) { context.note(line); };
+  return options;
+}
 
 Digest walk_key(const ModelInfo& model, const data::DataSet& data, const WalkOptions& options) {
   const MethodOptions& methods = options.methods;

@@ -15,6 +15,8 @@
 
 namespace pema::tools {
 
+class Context;
+
 struct WalkOptions {
   MethodOptions methods;
   MaterialOptions material;
@@ -79,6 +81,11 @@ class Walk {
   train::BaseScores scores_;
   Foundation foundation_;
 };
+
+/// The options of a command's walk: default recipes under `seed`, model, threads, progress and
+/// notes of the program. `context` must outlive them.
+[[nodiscard]] WalkOptions make_walk_options(Context& context, const std::string& work,
+                                            const std::string& cache, std::uint64_t seed);
 
 /// SHA-256 over everything that decides what a walk computes: data, model, options, version of
 /// pema. Stores are named by it.
