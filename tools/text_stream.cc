@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "tools/terminal/utf8.h"
+#include "src/core/utf8.h"
 
 namespace pema::tools {
 namespace {
@@ -21,7 +21,7 @@ std::size_t possible_stop(std::string_view text, std::string_view stop) noexcept
 std::size_t complete_prefix(std::string_view bytes) noexcept {
   for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
     const std::size_t start = bytes.size() - back;
-    if (utf8_is_unfinished(bytes.substr(start))) return start;
+    if (core::utf8_is_unfinished(bytes.substr(start))) return start;
   }
   return bytes.size();
 }
@@ -29,7 +29,7 @@ std::size_t complete_prefix(std::string_view bytes) noexcept {
 std::string replace_invalid_utf8(std::string_view bytes) {
   std::string text;
   while (!bytes.empty()) {
-    const std::size_t size = utf8_character_bytes(bytes);
+    const std::size_t size = core::utf8_character_bytes(bytes);
     text += size > 0 ? bytes.substr(0, size) : std::string_view("\xef\xbf\xbd");
     bytes.remove_prefix(std::max<std::size_t>(size, 1));
   }

@@ -1,6 +1,6 @@
-#include "tools/terminal/utf8.h"
+#include "src/core/utf8.h"
 
-namespace pema::tools {
+namespace pema::core {
 namespace {
 
 unsigned char byte_at(std::string_view text, std::size_t index) noexcept {
@@ -44,4 +44,13 @@ bool utf8_is_unfinished(std::string_view text) noexcept {
   return text.size() < size && bytes_fit(text, size);
 }
 
-}  // namespace pema::tools
+std::int64_t first_invalid_utf8(std::string_view text) noexcept {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t bytes = utf8_character_bytes(text.substr(at));
+    if (bytes == 0) return static_cast<std::int64_t>(at);
+    at += bytes;
+  }
+  return -1;
+}
+
+}  // namespace pema::core

@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "src/core/utf8.h"
 #include "src/data/mail_date.h"
-#include "src/data/utf8.h"
 
 namespace pema::data {
 namespace {
@@ -87,13 +87,13 @@ bool ChangelogParser::line(std::string_view text) {
     close_entry();
     current_ = std::move(*header);
     open_ = seen_header_ = true;
-    utf8_ = is_utf8(text);
+    utf8_ = core::is_utf8(text);
     return true;
   }
   const bool comment = content.front() == '#' && !is_space(text.front());
   if (!seen_header_) return comment;
   if (!open_ || comment) return true;
-  utf8_ = utf8_ && is_utf8(text);
+  utf8_ = utf8_ && core::is_utf8(text);
   if (text.starts_with(" -- ") || text.starts_with("-- ") || content == "--") {
     trailer(content.substr(2));
   } else if (is_space(text.front())) {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "pema/error.h"
-#include "src/data/utf8.h"
+#include "src/core/utf8.h"
 
 namespace pema::data {
 namespace {
@@ -62,7 +62,7 @@ std::vector<History> parse_verses(std::istream& in, const std::string& name) {
       PEMA_CHECK(condition, kCorrupt, name, ":", number, ": ", what, kFix);
     };
     require(line.size() <= kMaxLineBytes, "the line is longer than 64 KiB");
-    require(is_utf8(line), "the line is not UTF-8");
+    require(core::is_utf8(line), "the line is not UTF-8");
     if (line.starts_with('#')) continue;
     std::array<std::string_view, 4> columns;
     std::string_view rest = line;

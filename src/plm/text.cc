@@ -3,9 +3,9 @@
 
 #include "pema/error.h"
 #include "pema/plm/language_model.h"
+#include "src/core/utf8.h"
 #include "src/plm/llama_log.h"
 #include "src/plm/model_impl.h"
-#include "src/plm/utf8.h"
 
 namespace pema::plm {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kMaxText = std::numeric_limits<std::int32_t>::max() / 4;
 
 void check_text(std::string_view text, const char* what) {
-  const std::int64_t bad = first_invalid_utf8(text);
+  const std::int64_t bad = core::first_invalid_utf8(text);
   PEMA_CHECK(bad < 0, kInvalidArgument, what, " is not UTF-8 at byte ", bad,
              "; convert it to UTF-8 first");
   PEMA_CHECK(std::ssize(text) <= kMaxText, kInvalidArgument, what, " has ", text.size(),

@@ -1,10 +1,10 @@
-#include "src/data/utf8.h"
+#include "src/core/utf8.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace pema::data {
+namespace pema::core {
 namespace {
 
 TEST(Utf8, AcceptsEveryLengthAndTheEdges) {
@@ -24,5 +24,20 @@ TEST(Utf8, RefusesBadLeadsOverlongFormsSurrogatesAndCutCharacters) {
   }
 }
 
+TEST(Utf8, NamesTheFirstByteThatIsNot) {
+  EXPECT_EQ(first_invalid_utf8(""), -1);
+  EXPECT_EQ(first_invalid_utf8("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"), -1);
+  EXPECT_EQ(first_invalid_utf8("\xF4\x8F\xBF\xBF"), -1);  // U+10FFFF
+  EXPECT_EQ(first_invalid_utf8("ab\x80"), 2);             // continuation alone
+  EXPECT_EQ(first_invalid_utf8("a\xC3"), 1);              // cut
+  EXPECT_EQ(first_invalid_utf8("a\xE2\x82"), 1);          // cut
+  EXPECT_EQ(first_invalid_utf8("\xC0\xAF"), 0);           // overlong
+  EXPECT_EQ(first_invalid_utf8("\xE0\x9F\xBF"), 0);       // overlong
+  EXPECT_EQ(first_invalid_utf8("\xF0\x8F\xBF\xBF"), 0);   // overlong
+  EXPECT_EQ(first_invalid_utf8("z\xED\xA0\x80"), 1);      // surrogate
+  EXPECT_EQ(first_invalid_utf8("\xF4\x90\x80\x80"), 0);   // above U+10FFFF
+  EXPECT_EQ(first_invalid_utf8("\xE2\x82z"), 0);          // third byte wrong
+}
+
 }  // namespace
-}  // namespace pema::data
+}  // namespace pema::core

@@ -2,9 +2,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "src/core/utf8.h"
 #include "src/data/changelog_parser.h"
 #include "src/data/mail_date.h"
-#include "src/data/utf8.h"
 #include "tests/fuzz/repair_object.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(!entry.source.empty() && !entry.version.empty());
     if (entry.fault != pema::data::EntryFault::kNone) continue;
     require(!entry.text.empty() && entry.text.size() <= size);
-    require(pema::data::is_utf8(entry.text) && pema::data::is_utf8(entry.name));
+    require(pema::core::is_utf8(entry.text) && pema::core::is_utf8(entry.name));
     require(!entry.name.empty() || !entry.mail.empty());
     require(pema::data::iso_date(entry.utc_seconds).size() == 10);
   }

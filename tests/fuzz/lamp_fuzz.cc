@@ -5,9 +5,9 @@
 #include <string>
 
 #include "pema/error.h"
+#include "src/core/utf8.h"
 #include "src/data/lamp_sax.h"
 #include "src/data/lamp_tasks.h"
-#include "src/data/utf8.h"
 #include "tests/fuzz/repair_object.h"
 
 namespace {
@@ -16,7 +16,7 @@ namespace {
 void check(const pema::data::LampItem& item) {
   using pema::fuzz::require;
   require(!item.question.id.empty());
-  require(pema::data::is_utf8(item.question.input) && pema::data::is_utf8(item.output));
+  require(pema::core::is_utf8(item.question.input) && pema::core::is_utf8(item.output));
   for (const auto& history : item.question.profile) {
     require(!history.id.empty());
     for (const char* name :
@@ -24,7 +24,7 @@ void check(const pema::data::LampItem& item) {
       const auto task = pema::data::LampTask::parse(name);
       const auto pair = task.pair(history);
       if (!pair) continue;
-      require(!pair->target.empty() && pema::data::is_utf8(pair->target));
+      require(!pair->target.empty() && pema::core::is_utf8(pair->target));
       (void)task.answers(*pair, item.question.input, item.output);
     }
   }

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "pema/error.h"
-#include "src/data/utf8.h"
+#include "src/core/utf8.h"
 #include "src/data/verses.h"
 #include "tests/fuzz/repair_object.h"
 
@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& book : pema::data::parse_verses(in, "fuzz")) {
       require(!book.key.empty() && !book.entries.empty());
       for (const auto& verse : book.entries) {
-        require(!verse.target.empty() && pema::data::is_utf8(verse.target));
+        require(!verse.target.empty() && pema::core::is_utf8(verse.target));
         require(verse.prompt.size() > 1 && verse.prompt.back() == '\n');
       }
     }

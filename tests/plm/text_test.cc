@@ -1,4 +1,3 @@
-#include "src/plm/utf8.h"
 #include "tests/plm/plm_fixture.h"
 
 namespace pema::plm {
@@ -54,21 +53,6 @@ TEST_F(TextTest, InvalidUtf8NamesTheByte) {
   const Error error = error_of([&] { static_cast<void>(model->tokenise("abc\xFFz")); });
   EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
   EXPECT_THAT(error.what(), HasSubstr("byte 3"));
-}
-
-TEST(Utf8, FindsTheFirstBadByte) {
-  EXPECT_EQ(first_invalid_utf8(""), -1);
-  EXPECT_EQ(first_invalid_utf8("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"), -1);
-  EXPECT_EQ(first_invalid_utf8("\xF4\x8F\xBF\xBF"), -1);  // U+10FFFF
-  EXPECT_EQ(first_invalid_utf8("ab\x80"), 2);             // continuation alone
-  EXPECT_EQ(first_invalid_utf8("a\xC3"), 1);              // cut
-  EXPECT_EQ(first_invalid_utf8("a\xE2\x82"), 1);          // cut
-  EXPECT_EQ(first_invalid_utf8("\xC0\xAF"), 0);           // overlong
-  EXPECT_EQ(first_invalid_utf8("\xE0\x9F\xBF"), 0);       // overlong
-  EXPECT_EQ(first_invalid_utf8("\xF0\x8F\xBF\xBF"), 0);   // overlong
-  EXPECT_EQ(first_invalid_utf8("z\xED\xA0\x80"), 1);      // surrogate
-  EXPECT_EQ(first_invalid_utf8("\xF4\x90\x80\x80"), 0);   // above U+10FFFF
-  EXPECT_EQ(first_invalid_utf8("\xE2\x82z"), 0);          // third byte wrong
 }
 
 TEST_F(TextTest, AppliesTheModelsOwnChatTemplate) {

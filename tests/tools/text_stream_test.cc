@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "src/core/utf8.h"
 #include "tools/terminal/text_format.h"
-#include "tools/terminal/utf8.h"
 
 namespace pema::tools {
 namespace {
@@ -75,20 +75,20 @@ TEST(TextStream, EmptyStopStringsDoNothing) {
 }
 
 TEST(Utf8, KnowsCharactersFromOtherBytes) {
-  EXPECT_EQ(utf8_character_bytes("a"), 1U);
-  EXPECT_EQ(utf8_character_bytes("\xe2\x82\xac"), 3U);
-  EXPECT_EQ(utf8_character_bytes(""), 0U);
+  EXPECT_EQ(core::utf8_character_bytes("a"), 1U);
+  EXPECT_EQ(core::utf8_character_bytes("\xe2\x82\xac"), 3U);
+  EXPECT_EQ(core::utf8_character_bytes(""), 0U);
   for (const char* bad : {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
                           "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80", "\xc3", "\xc3("}) {
-    EXPECT_EQ(utf8_character_bytes(bad), 0U);
+    EXPECT_EQ(core::utf8_character_bytes(bad), 0U);
   }
 }
 
 TEST(Utf8, KnowsWhatCouldStillBecomeACharacter) {
-  EXPECT_TRUE(utf8_is_unfinished("\xf0\x9f"));
-  EXPECT_FALSE(utf8_is_unfinished("\xed\xa0"));  // a surrogate already
-  EXPECT_FALSE(utf8_is_unfinished("a"));
-  EXPECT_FALSE(utf8_is_unfinished("\xff"));
+  EXPECT_TRUE(core::utf8_is_unfinished("\xf0\x9f"));
+  EXPECT_FALSE(core::utf8_is_unfinished("\xed\xa0"));  // a surrogate already
+  EXPECT_FALSE(core::utf8_is_unfinished("a"));
+  EXPECT_FALSE(core::utf8_is_unfinished("\xff"));
 }
 
 TEST(Printable, ShowsWhatWouldMoveTheCursor) {

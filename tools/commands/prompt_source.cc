@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "pema/error.h"
+#include "src/core/utf8.h"
 #include "tools/terminal/signals.h"
-#include "tools/terminal/utf8.h"
 
 namespace pema::tools {
 namespace {
@@ -71,7 +71,7 @@ bool read_line(std::string& line) {
 void require_utf8(const std::string& text, const std::string& what) {
   std::string_view rest = text;
   while (!rest.empty()) {
-    const std::size_t size = utf8_character_bytes(rest);
+    const std::size_t size = core::utf8_character_bytes(rest);
     PEMA_CHECK(size > 0, kInvalidArgument, what, " is not UTF-8: the byte at offset ",
                text.size() - rest.size(),
                " begins no character; convert it, for example with iconv");

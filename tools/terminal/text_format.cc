@@ -7,7 +7,7 @@
 #include <cstddef>
 
 #include "pema/error.h"
-#include "tools/terminal/utf8.h"
+#include "src/core/utf8.h"
 
 namespace pema::tools {
 namespace {
@@ -66,7 +66,7 @@ std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const auto byte = static_cast<unsigned char>(text[0]);
-    const std::size_t size = utf8_character_bytes(text);
+    const std::size_t size = core::utf8_character_bytes(text);
     if (size == 0 || byte < 32 || byte == 127) {
       out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
       text.remove_prefix(1);
