@@ -14,6 +14,9 @@ if(PEMA_SANITIZE)
                       -Wno-null-dereference -Wno-maybe-uninitialized)
   add_link_options(-fsanitize=${PEMA_SANITIZE})
 endif()
+if(PEMA_LIBFUZZER)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 # pema_library(NAME name SOURCES ... PUBLIC libs... PRIVATE libs...)
 # A static library in the pema:: namespace whose headers are the public contract plus the repository root.

@@ -27,34 +27,60 @@ struct Missing {
   std::string path;
   std::vector<std::size_t> places;  ///< in the answer; several when requests are equal
   std::int64_t end = 0;             ///< number of its last document + 1, over all missing requests
+  FeatureCost cost{};               ///< so far
 };
 
 /// Cuts one run over the documents of all missing requests into sample sets, and writes each as
 /// soon as its last row is there.
 class RequestSink : public RowSink {
  public:
-  RequestSink(const std::vector<Missing>& missing, std::vector<SampleSet>& answer)
-      : missing_(missing), answer_(answer) {}
+  RequestSink(std::span<const Document* const> documents, std::vector<Missing>& missing,
+              std::vector<SampleSet>& answer)
+      : documents_(documents), missing_(missing), answer_(answer) {}
 
   void row(std::int64_t document, std::int64_t row, std::span<const float> feature,
            std::span<const float> /*logits*/) override {
-    std::size_t at = current_;
-    while (document >= missing_[at].end) ++at;
+    const std::size_t at = request_of(document);
     builder(at).add(document - begin(at), row, feature);
   }
 
   void finished(std::int64_t documents) override {
-    const auto start = Clock::now();
+    share_cost(documents, seconds_since(since_));
     while (current_ < missing_.size() && missing_[current_].end <= documents) write();
-    writing_seconds_ += seconds_since(start);
+    since_ = Clock::now();
   }
 
   [[nodiscard]] std::int64_t rows() const { return rows_; }
-  [[nodiscard]] double writing_seconds() const { return writing_seconds_; }
+  [[nodiscard]] double seconds() const { return seconds_; }
 
  private:
   [[nodiscard]] std::int64_t begin(std::size_t at) const {
     return at == 0 ? 0 : missing_[at - 1].end;
+  }
+
+  [[nodiscard]] std::size_t request_of(std::int64_t document) const {
+    std::size_t at = current_;
+    while (document >= missing_[at].end) ++at;
+    return at;
+  }
+
+  /// Documents of several requests are decoded together; time goes to each by its tokens.
+  void share_cost(std::int64_t documents, double seconds) {
+    std::int64_t total = 0;
+    for (std::int64_t i = shared_; i < documents; ++i) total += tokens_of(i);
+    for (std::int64_t i = shared_; i < documents; ++i) {
+      FeatureCost& cost = missing_[request_of(i)].cost;
+      cost.tokens += tokens_of(i);
+      if (total > 0) {
+        cost.seconds += seconds * static_cast<double>(tokens_of(i)) / static_cast<double>(total);
+      }
+    }
+    if (total > 0) seconds_ += seconds;
+    shared_ = documents;
+  }
+
+  [[nodiscard]] std::int64_t tokens_of(std::int64_t document) const {
+    return tokens_to_decode(*documents_[static_cast<std::size_t>(document)]);
   }
 
   SampleBuilder& builder(std::size_t at) {
@@ -66,18 +92,22 @@ class RequestSink : public RowSink {
     const Missing& missing = missing_[current_];
     SampleSet set = builder(current_).finish();
     builders_.erase(current_);
-    core::write_file_atomically(missing.path, encode_features(missing.key, set.view()));
+    core::write_file_atomically(missing.path,
+                                encode_features(missing.key, set.view(), missing.cost));
     rows_ += set.rows();
     for (const std::size_t place : missing.places) answer_[place] = set;
     ++current_;
   }
 
-  const std::vector<Missing>& missing_;
+  std::span<const Document* const> documents_;
+  std::vector<Missing>& missing_;
   std::vector<SampleSet>& answer_;
   std::map<std::size_t, SampleBuilder> builders_;
   std::size_t current_ = 0;  ///< first request that is not written
+  std::int64_t shared_ = 0;  ///< documents whose cost is shared out
   std::int64_t rows_ = 0;
-  double writing_seconds_ = 0;
+  double seconds_ = 0;  ///< decoding, writing left out
+  Clock::time_point since_ = Clock::now();
 };
 
 std::vector<const Document*> documents_of(const FeatureRequest& request) {
@@ -114,8 +144,10 @@ std::vector<SampleSet> FeatureCache::get(LanguageModel& model,
     }
     const std::string path = folder_ + "/" + key.digest.hex() + ".features";
     if (auto found = load_features(path, key)) {
-      answer[i] = std::move(*found);
+      answer[i] = std::move(found->samples);
       sum.cached_rows += answer[i].rows();
+      sum.cached_tokens += found->cost.tokens;
+      sum.cached_seconds += found->cost.seconds;
       continue;
     }
     const auto own = documents_of(request);
@@ -129,11 +161,10 @@ std::vector<SampleSet> FeatureCache::get(LanguageModel& model,
     missing.push_back({&request, key, path, {i}, std::ssize(documents)});
   }
   if (!missing.empty()) {
-    RequestSink sink(missing, answer);
-    const auto start = Clock::now();
+    RequestSink sink(documents, missing, answer);
     sum.computed_tokens = model.impl_->run(documents, options, false, sink);
     sink.finished(std::ssize(documents));
-    sum.seconds = seconds_since(start) - sink.writing_seconds();
+    sum.seconds = sink.seconds();
     sum.computed_rows = sink.rows();
   }
   if (counts != nullptr) *counts = sum;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cereal/types/array.hpp>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -13,7 +14,7 @@
 namespace pema::plm {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;  // 1 had no cost
 constexpr std::string_view kKeyTag = "pema features 1";
 constexpr std::size_t kSections = 4;
 
@@ -24,10 +25,12 @@ struct FeatureMeta {
   std::int64_t rows = 0;
   std::int64_t hidden = 0;
   std::int64_t documents = 0;
+  std::int64_t tokens = 0;
+  double seconds = 0;
 
   template <typename Archive>
   void serialize(Archive& archive) {
-    archive(version, key, payload, rows, hidden, documents);
+    archive(version, key, payload, rows, hidden, documents, tokens, seconds);
   }
 };
 
@@ -80,7 +83,8 @@ FeatureKey feature_key(const ModelInfo& model, const FeatureOptions& options,
   return {model.fingerprint, options.site, options.context, model.hidden, hash.finish()};
 }
 
-std::vector<std::byte> encode_features(const FeatureKey& key, const Samples& samples) {
+std::vector<std::byte> encode_features(const FeatureKey& key, const Samples& samples,
+                                       const FeatureCost& cost) {
   PEMA_ASSERT(samples.features.stride == samples.features.cols || samples.rows() <= 1);
   const std::array<std::span<const std::byte>, kSections> sections = {
       std::as_bytes(std::span(samples.features.data,
@@ -93,11 +97,13 @@ std::vector<std::byte> encode_features(const FeatureKey& key, const Samples& sam
   meta.rows = samples.rows();
   meta.hidden = key.hidden;
   meta.documents = samples.documents();
+  meta.tokens = cost.tokens;
+  meta.seconds = cost.seconds;
   return core::build_object(core::ObjectKind::kFeatures, core::encode_metadata(meta), sections);
 }
 
-SampleSet decode_features(std::span<const std::byte> bytes, const FeatureKey& key,
-                          const std::string& name) {
+CachedFeatures decode_features(std::span<const std::byte> bytes, const FeatureKey& key,
+                               const std::string& name) {
   const auto parts = core::parse_object(bytes, core::ObjectKind::kFeatures, name);
   const auto meta = core::decode_metadata<FeatureMeta>(parts.meta, name);
   PEMA_CHECK(meta.version == kVersion, kUnsupported, name, ": feature version ", meta.version,
@@ -105,6 +111,8 @@ SampleSet decode_features(std::span<const std::byte> bytes, const FeatureKey& ke
   PEMA_CHECK(meta.key == key.digest.bytes && meta.hidden == key.hidden, kCorrupt, name,
              ": belongs to other documents or another model");
   check_sizes(meta, parts.sections, name);
+  PEMA_CHECK(meta.tokens >= 0 && std::isfinite(meta.seconds) && meta.seconds >= 0, kCorrupt, name,
+             ": claims that its features took ", meta.tokens, " tokens and ", meta.seconds, " s");
   PEMA_CHECK(payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
              ": its features do not have the digest that its header promises");
   Matrix<float> features(meta.rows, meta.hidden);
@@ -112,15 +120,16 @@ SampleSet decode_features(std::span<const std::byte> bytes, const FeatureKey& ke
     std::memcpy(features.data(), parts.sections[0].data(), parts.sections[0].size());
   }
   try {
-    return {std::move(features), copy_section<std::int32_t>(parts.sections[1]),
-            copy_section<std::int64_t>(parts.sections[2]),
-            copy_section<std::int64_t>(parts.sections[3])};
+    return {{std::move(features), copy_section<std::int32_t>(parts.sections[1]),
+             copy_section<std::int64_t>(parts.sections[2]),
+             copy_section<std::int64_t>(parts.sections[3])},
+            {meta.tokens, meta.seconds}};
   } catch (const Error& error) {
     fail(ErrorCode::kCorrupt, name, ": ", error.what());
   }
 }
 
-std::optional<SampleSet> load_features(const std::string& path, const FeatureKey& key) {
+std::optional<CachedFeatures> load_features(const std::string& path, const FeatureKey& key) {
   try {
     return decode_features(core::MappedFile::open(path)->bytes(), key, path);
   } catch (const Error& error) {

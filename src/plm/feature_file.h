@@ -24,17 +24,30 @@ struct FeatureKey {
 [[nodiscard]] FeatureKey feature_key(const ModelInfo& model, const FeatureOptions& options,
                                      std::span<const Document> documents);
 
+/// What computing a set took.
+struct FeatureCost {
+  std::int64_t tokens = 0;  ///< decoded, prompts included
+  double seconds = 0;
+};
+
+/// A set and what it took.
+struct CachedFeatures {
+  SampleSet samples;
+  FeatureCost cost;
+};
+
 /// File bytes of `samples` under `key`.
-[[nodiscard]] std::vector<std::byte> encode_features(const FeatureKey& key, const Samples& samples);
+[[nodiscard]] std::vector<std::byte> encode_features(const FeatureKey& key, const Samples& samples,
+                                                     const FeatureCost& cost);
 
 /// Reads what encode_features wrote. `name` is used in messages. Throws kCorrupt when anything is
 /// damaged or the file is for another key, kUnsupported for a newer version.
-[[nodiscard]] SampleSet decode_features(std::span<const std::byte> bytes, const FeatureKey& key,
-                                        const std::string& name);
+[[nodiscard]] CachedFeatures decode_features(std::span<const std::byte> bytes,
+                                             const FeatureKey& key, const std::string& name);
 
 /// The set in the file `path`; nothing when it is absent, damaged or unknown to this version, so
 /// that it is computed again. Throws kIo.
-[[nodiscard]] std::optional<SampleSet> load_features(const std::string& path,
-                                                     const FeatureKey& key);
+[[nodiscard]] std::optional<CachedFeatures> load_features(const std::string& path,
+                                                          const FeatureKey& key);
 
 }  // namespace pema::plm

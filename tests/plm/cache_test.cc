@@ -83,12 +83,16 @@ TEST_F(CacheTest, GivesWhatFeaturesGives) {
   EXPECT_EQ(counts.computed_tokens, tokens);
   EXPECT_EQ(counts.cached_rows, 0);
   EXPECT_GT(counts.seconds, 0);
+  const double took = counts.seconds;
 
   const auto again = cache.get(*model, asked, {}, &counts);
   expect_equal(again, computed, 0);
   EXPECT_EQ(counts.computed_rows, 0);
   EXPECT_EQ(counts.computed_tokens, 0);
+  EXPECT_EQ(counts.seconds, 0);
   EXPECT_EQ(counts.cached_rows, rows);
+  EXPECT_EQ(counts.cached_tokens, tokens);
+  EXPECT_NEAR(counts.cached_seconds, took, 1e-9 * took);
 }
 
 TEST_F(CacheTest, KeyCoversModelSiteContextAndTokens) {
@@ -168,7 +172,9 @@ TEST_F(CacheTest, ADamagedFileIsComputedAgain) {
     FeatureCache::Counts counts;
     expect_equal(cache.get(*model, asked, {}, &counts), expected, 0);
     EXPECT_EQ(counts.computed_rows, expected[0].rows());
-    EXPECT_EQ(read_text(file), sound);
+    EXPECT_EQ(read_text(file).size(), sound.size());
+    expect_equal(cache.get(*model, asked, {}, &counts), expected, 0);
+    EXPECT_EQ(counts.cached_rows, expected[0].rows());
   }
 }
 
@@ -176,7 +182,7 @@ TEST_F(CacheTest, EveryFlippedByteIsFound) {
   const auto model = tiny();
   const auto asked = requests(1);
   const FeatureKey key = feature_key(model->info(), {}, asked[0].documents);
-  const auto bytes = encode_features(key, model->features(asked[0].documents).view());
+  const auto bytes = encode_features(key, model->features(asked[0].documents).view(), {7, 0.5});
   auto damaged = bytes;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     damaged[i] ^= std::byte{0x10};
@@ -184,7 +190,9 @@ TEST_F(CacheTest, EveryFlippedByteIsFound) {
     ASSERT_TRUE(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kUnsupported);
     damaged[i] = bytes[i];
   }
-  EXPECT_NO_THROW(static_cast<void>(decode_features(bytes, key, "f")));
+  const CachedFeatures found = decode_features(bytes, key, "f");
+  EXPECT_EQ(found.cost.tokens, 7);
+  EXPECT_EQ(found.cost.seconds, 0.5);
   FeatureKey other = key;
   other.digest.bytes[0] ^= 1;
   EXPECT_THAT(error_of([&] { static_cast<void>(decode_features(bytes, other, "f")); }).what(),

@@ -27,8 +27,10 @@ class FeatureCache {
   struct Counts {
     std::int64_t computed_tokens = 0;  ///< decoded now, prompts included
     std::int64_t computed_rows = 0;
+    double seconds = 0;  ///< spent decoding now
     std::int64_t cached_rows = 0;
-    double seconds = 0;  ///< spent decoding
+    std::int64_t cached_tokens = 0;  ///< decoded when the cached rows were computed
+    double cached_seconds = 0;       ///< spent decoding them then
   };
 
   /// One sample set per request, in order. Reports progress over all missing requests together
