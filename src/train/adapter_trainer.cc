@@ -23,7 +23,9 @@ LowRank fit_residual_adapter(const VocabularyLoss& loss, const at::Tensor& train
   plan.loss = [&](const at::Tensor& index) {
     const at::Tensor x =
         dropout(loss.train().input.index_select(0, index), options.input_dropout, generator);
-    return loss(train_base.index_select(0, index) + delta(x), index);
+    const at::Tensor z =
+        dropout(at::mm(x, adapter.down.t()), options.bottleneck_dropout, generator);
+    return loss(train_base.index_select(0, index) + at::mm(z, adapter.up), index);
   };
   if (loss.dev().size() > 0) {
     plan.dev_loss = [&] {

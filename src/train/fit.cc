@@ -67,10 +67,15 @@ FitResult fit(const FitPlan& plan, at::Generator& generator) {
   const std::int64_t all_rows = plan.rows * options.epochs;
   Adam adam(plan.groups);
   FitResult result;
-  std::vector<at::Tensor> best;
-  double best_loss = 0;
   double step = 0;
   checkpoint(plan.progress, plan.stage, 0, all_rows, "rows");
+  // What training starts from is a candidate too: it may only make things worse.
+  std::vector<at::Tensor> best;
+  double best_loss = 0;
+  if (plan.dev_loss) {
+    best = snapshot(plan.groups);
+    best_loss = plan.dev_loss();
+  }
   for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     const at::Tensor order =
         at::randperm(plan.rows, generator, at::TensorOptions().dtype(at::kLong));
@@ -89,7 +94,7 @@ FitResult fit(const FitPlan& plan, at::Generator& generator) {
                " in epoch ", epoch + 1, "; use a lower learning rate than ", options.learning_rate);
     if (!plan.dev_loss) continue;
     result.dev_loss.push_back(plan.dev_loss());
-    if (best.empty() || result.dev_loss.back() < best_loss) {
+    if (result.dev_loss.back() < best_loss) {
       best = snapshot(plan.groups);
       best_loss = result.dev_loss.back();
     }

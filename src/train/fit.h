@@ -55,8 +55,9 @@ struct FitResult {
   std::vector<double> dev_loss;    ///< per epoch; empty without dev rows
 };
 
-/// Shuffled epochs; with a dev loss the parameters end as they were after the best epoch. Throws
-/// kInvalidArgument when the loss is not finite, kInterrupted.
+/// Shuffled epochs; with a dev loss the parameters end as they were after the best epoch, or as
+/// they came when no epoch is better. Throws kInvalidArgument when the loss is not finite,
+/// kInterrupted.
 FitResult fit(const FitPlan& plan, at::Generator& generator);
 
 }  // namespace pema::train

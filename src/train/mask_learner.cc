@@ -37,15 +37,20 @@ struct PoolMatrices {
 
   [[nodiscard]] std::int64_t sides() const { return algebra == Algebra::kSeparate ? 2 : 1; }
 
-  /// delta(x) [b, d] under masks or weights [sides, N].
-  [[nodiscard]] at::Tensor delta(const at::Tensor& x, const at::Tensor& mask) const {
+  /// delta(x) [b, d] under masks or weights [sides, N]; `filter` is applied to the bottleneck z.
+  template <typename Filter>
+  [[nodiscard]] at::Tensor delta(const at::Tensor& x, const at::Tensor& mask,
+                                 const Filter& filter) const {
     if (algebra == Algebra::kMixture) {
       const at::Tensor gate = mask.select(0, 0).repeat_interleave(rank);
-      return at::mm(at::mm(x, down.t()) * gate, up);
+      return at::mm(filter(at::mm(x, down.t()) * gate), up);
     }
     const at::Tensor a = compose(down, mask.select(0, 0));
     const at::Tensor b = compose(up, mask.select(0, 1));
-    return at::mm(at::mm(x, a.t()), b);
+    return at::mm(filter(at::mm(x, a.t())), b);
+  }
+  [[nodiscard]] at::Tensor delta(const at::Tensor& x, const at::Tensor& mask) const {
+    return delta(x, mask, [](const at::Tensor& z) { return z; });
   }
 
  private:
@@ -114,7 +119,10 @@ ProfileMask fit_mask(const Base& base, const Pool& pool, const Samples& train, c
     const at::Tensor x =
         dropout(loss.train().input.index_select(0, index), optimiser.input_dropout, generator);
     const at::Tensor mask = options.soft ? logits : training_mask(logits, rule, generator);
-    return loss(train_base.index_select(0, index) + matrices.delta(x, mask), index);
+    const auto drop = [&](const at::Tensor& z) {
+      return dropout(z, optimiser.bottleneck_dropout, generator);
+    };
+    return loss(train_base.index_select(0, index) + matrices.delta(x, mask, drop), index);
   };
   const auto final_mask = [&] { return options.soft ? logits.detach() : hard_mask(logits, rule); };
   if (loss.dev().size() > 0) {

@@ -9,8 +9,9 @@ OptimiserOptions OptimiserOptions::for_shared() { return {}; }
 
 OptimiserOptions OptimiserOptions::for_pool() {
   OptimiserOptions options;
-  options.epochs = 10;
+  options.epochs = 16;
   options.learning_rate = 1e-3;
+  options.bottleneck_dropout = 0.65;
   return options;
 }
 
@@ -19,6 +20,7 @@ OptimiserOptions OptimiserOptions::for_masks() {
   options.epochs = 20;
   options.batch = 128;
   options.learning_rate = 0.05;
+  options.bottleneck_dropout = 0.5;
   options.vocabulary = 4096;
   return options;
 }
@@ -39,6 +41,7 @@ void OptimiserOptions::validate() const {
   check_range(final_rate, 0, 1, "final_rate");
   check_range(weight_decay, 0, 10, "weight_decay");
   check_range(input_dropout, 0, 0.95, "input_dropout");
+  check_range(bottleneck_dropout, 0, 0.95, "bottleneck_dropout");
   check_range(static_cast<double>(vocabulary), 0, 1e9, "vocabulary");
 }
 

@@ -10,7 +10,7 @@ namespace pema::train {
 namespace {
 
 void check_pool_call(const Base& base, std::span<const PoolPerson> people,
-                     const PoolOptions& options) {
+                     const PoolOptions& options, const AdapterBlock* shared) {
   check_base(base);
   options.shared.validate();
   options.joint.validate();
@@ -21,6 +21,11 @@ void check_pool_call(const Base& base, std::span<const PoolPerson> people,
   check_range(options.mask_deviation, 0, 100, "mask_deviation");
   PEMA_CHECK(options.adapters > 0 || options.shared_rank > 0, kInvalidArgument,
              "a pool needs adapters or a shared adapter; both are 0");
+  if (shared != nullptr) {
+    check_width(base, *shared, "the shared adapter");
+    PEMA_CHECK(shared->view().count == 1, kInvalidArgument, "the shared adapter is a block of ",
+               shared->view().count, " adapters; give one");
+  }
   PEMA_CHECK(options.k >= 0 && options.k <= options.adapters, kInvalidArgument, "k is ", options.k,
              "; the pool has ", options.adapters, " adapters");
   std::int64_t rows = 0;
@@ -50,10 +55,10 @@ struct JointPhase {
   at::Tensor logits;  ///< [P, N]
   std::int64_t rank = 1;
 
-  /// sum_i m[i] B_i A_i x, with one row of `mask` [b, N] per row of x [b, d].
-  [[nodiscard]] at::Tensor delta(const at::Tensor& x, const at::Tensor& mask) const {
+  /// m (*) A x [b, N*r], with one row of `mask` [b, N] per row of x [b, d].
+  [[nodiscard]] at::Tensor bottleneck(const at::Tensor& x, const at::Tensor& mask) const {
     const at::Tensor gate = rank == 1 ? mask : mask.repeat_interleave(rank, 1);
-    return at::mm(at::mm(x, down.t()) * gate, up);
+    return at::mm(x, down.t()) * gate;
   }
 };
 
@@ -89,7 +94,9 @@ std::vector<double> fit_joint(const VocabularyLoss& loss, const LowRank& shared,
         dropout(loss.train().input.index_select(0, index), optimiser.input_dropout, generator);
     const at::Tensor mask = training_mask(joint.logits, rule, generator)
                                 .index_select(0, train_person.index_select(0, index));
-    at::Tensor y = train_base.index_select(0, index) + joint.delta(x, mask);
+    const at::Tensor z =
+        dropout(joint.bottleneck(x, mask), optimiser.bottleneck_dropout, generator);
+    at::Tensor y = train_base.index_select(0, index) + at::mm(z, joint.up);
     if (moving) y = y + shared_delta(x);
     return loss(y, index);
   };
@@ -97,7 +104,7 @@ std::vector<double> fit_joint(const VocabularyLoss& loss, const LowRank& shared,
     plan.dev_loss = [&] {
       const at::NoGradGuard no_grad;
       const at::Tensor mask = hard_mask(joint.logits, rule).index_select(0, dev_person);
-      at::Tensor y = dev_base + joint.delta(loss.dev().input, mask);
+      at::Tensor y = dev_base + at::mm(joint.bottleneck(loss.dev().input, mask), joint.up);
       if (moving) y = y + shared_delta(loss.dev().input);
       return loss.dev_value(y);
     };
@@ -105,8 +112,15 @@ std::vector<double> fit_joint(const VocabularyLoss& loss, const LowRank& shared,
   return fit(plan, generator).dev_loss;
 }
 
+/// The matrices of one stored adapter, its scale folded into B.
+LowRank matrices_of(const AdapterBlock& block) {
+  const AdapterBlockView& view = block.view();
+  return {view_of(view.down).clone(), view_of(view.up) * view.scale[0]};
+}
+
 PoolResult fit_pool(const Base& base, std::span<const PoolPerson> people,
-                    const PoolOptions& options, Progress* progress) {
+                    const PoolOptions& options, Progress* progress,
+                    const std::shared_ptr<const AdapterBlock>& given) {
   const ThreadScope threads;
   std::vector<Samples> train;
   std::vector<Samples> dev;
@@ -119,7 +133,13 @@ PoolResult fit_pool(const Base& base, std::span<const PoolPerson> people,
   if (remembered.scores == nullptr) remembered.scores = &scores;
   PoolResult result;
   LowRank shared;
-  if (options.shared_rank > 0) {
+  if (given != nullptr) {
+    shared = matrices_of(*given);
+    if (options.train_shared_jointly) {
+      shared.down.requires_grad_();
+      shared.up.requires_grad_();
+    }
+  } else if (options.shared_rank > 0) {
     const VocabularyLoss loss(remembered, train, dev, options.shared.vocabulary);
     shared = fit_residual_adapter(loss, loss.train().state, loss.dev().state, options.shared_rank,
                                   options.shared, "shared adapter", progress);
@@ -144,17 +164,21 @@ PoolResult fit_pool(const Base& base, std::span<const PoolPerson> people,
       result.masks.push_back({to_bits(masks, person), {}, {}, {}});
     }
   }
-  if (shared.down.defined()) result.shared = to_block(1, shared.down, shared.up);
+  result.shared = given;
+  if (shared.down.defined() && (given == nullptr || options.train_shared_jointly)) {
+    result.shared = to_block(1, shared.down, shared.up);
+  }
   return result;
 }
 
 }  // namespace
 
 PoolResult train_pool(const Base& base, std::span<const PoolPerson> people,
-                      const PoolOptions& options, Progress* progress) {
-  check_pool_call(base, people, options);
+                      const PoolOptions& options, Progress* progress,
+                      const std::shared_ptr<const AdapterBlock>& shared) {
+  check_pool_call(base, people, options, shared.get());
   PoolResult result;
-  translate_torch_errors([&] { result = fit_pool(base, people, options, progress); });
+  translate_torch_errors([&] { result = fit_pool(base, people, options, progress, shared); });
   return result;
 }
 

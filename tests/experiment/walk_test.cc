@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_gguf.h"
@@ -83,7 +85,8 @@ TEST_F(WalkTest, ScoresEveryMethodAndFindsEverythingAgain) {
 
   Walk second(*model_, letter_people(), options("work"));
   EXPECT_EQ(second.counts().computed_tokens, 0);
-  EXPECT_EQ(second.foundation().pool_seconds, 0);
+  EXPECT_EQ(second.counts().cached_tokens, first.counts().computed_tokens);
+  EXPECT_EQ(second.timings().pool, first.timings().pool);
   const Evaluation again = second.evaluate(kAllMethods);
   EXPECT_EQ(again.enrolled, 0);
   for (const Method method : kAllMethods) {
@@ -136,6 +139,37 @@ TEST_F(WalkTest, AnInterruptKeepsFinishedPeopleAndTheNextRunGoesOn) {
   }
   Walk walk(*model_, letter_people(), options("work"));
   EXPECT_EQ(walk.evaluate(masks).enrolled, 1);
+}
+
+/// Remembers the stages that did anything.
+class StageList final : public Progress {
+ public:
+  void report(std::string_view stage, std::int64_t, std::int64_t, std::string_view) override {
+    stages_.insert(std::string(stage));
+  }
+  [[nodiscard]] bool stop_requested() const override { return false; }
+  [[nodiscard]] bool has(const std::string& stage) const { return stages_.contains(stage); }
+
+ private:
+  std::set<std::string> stages_;
+};
+
+TEST_F(WalkTest, AnInterruptWhileThePoolTrainsKeepsTheSharedAdapter) {
+  StopAt stop("pool");
+  WalkOptions interrupted = options("work");
+  interrupted.progress = &stop;
+  test::expect_error(ErrorCode::kInterrupted,
+                     [&] { const Walk walk(*model_, letter_people(), interrupted); });
+  StageList stages;
+  WalkOptions going_on = options("work");
+  going_on.progress = &stages;
+  const Walk walk(*model_, letter_people(), going_on);
+  EXPECT_FALSE(stages.has("shared adapter"));
+  EXPECT_TRUE(stages.has("pool"));
+  EXPECT_GT(walk.timings().shared, 0);
+  EXPECT_GT(walk.timings().pool, 0);
+  const Walk whole(*model_, letter_people(), options("other"));
+  EXPECT_EQ(walk.foundation().main.digest, whole.foundation().main.digest);
 }
 
 TEST_F(WalkTest, APersonWithoutHistoryIsRefusedAndNothingIsStored) {

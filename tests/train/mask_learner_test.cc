@@ -129,6 +129,7 @@ TEST_F(MaskLearner, SameSeedSameBytes) {
   MaskOptions how = options(MaskEstimator::kGumbelTopK, 6);
   how.optimiser.epochs = 3;
   how.optimiser.input_dropout = 0.2;
+  how.optimiser.bottleneck_dropout = 0.3;
   how.optimiser.vocabulary = 30;
   const ProfileMask first = learnt(pool(), how);
   EXPECT_EQ(first, learnt(pool(), how));

@@ -94,6 +94,26 @@ TEST_F(PoolTrainer, TheSharedAdapterMovesOnlyWhenTrainedJointly) {
   EXPECT_TRUE(alone.masks.empty());
 }
 
+TEST_F(PoolTrainer, AGivenSharedAdapterGivesTheSamePool) {
+  PoolOptions how = options();
+  how.shared.epochs = 2;
+  how.joint.epochs = 2;
+  for (const bool jointly : {false, true}) {
+    how.train_shared_jointly = jointly;
+    const PoolResult whole = train_pool(model_.base(), people_, how);
+    PoolOptions only_shared = how;
+    only_shared.adapters = 0;
+    const PoolResult first = train_pool(model_.base(), people_, only_shared);
+    const PoolResult second = train_pool(model_.base(), people_, how, nullptr, first.shared);
+    EXPECT_EQ(second.shared->digest(), whole.shared->digest());
+    EXPECT_EQ(second.adapters->digest(), whole.adapters->digest());
+    EXPECT_EQ(second.masks, whole.masks);
+  }
+  expect_error(
+      ErrorCode::kInvalidArgument,
+      [&] { (void)train_pool(model_.base(), people_, how, nullptr, truth_); }, "12 adapters");
+}
+
 TEST_F(PoolTrainer, ANewPersonsMaskOverATrainedPoolHelps) {
   const std::span<const PoolPerson> five(people_.data(), 5);
   const PoolResult result = train_pool(model_.base(), five, options());
@@ -112,6 +132,7 @@ TEST_F(PoolTrainer, SameSeedSameBytes) {
   how.shared.epochs = 1;
   how.joint.epochs = 2;
   how.joint.input_dropout = 0.2;
+  how.joint.bottleneck_dropout = 0.3;
   how.joint.vocabulary = 30;
   const PoolResult first = train_pool(model_.base(), people_, how);
   const PoolResult second = train_pool(model_.base(), people_, how);
@@ -119,6 +140,10 @@ TEST_F(PoolTrainer, SameSeedSameBytes) {
   EXPECT_EQ(first.adapters->digest(), second.adapters->digest());
   EXPECT_EQ(first.masks, second.masks);
   EXPECT_EQ(first.dev_loss, second.dev_loss);
+  PoolOptions steady = how;
+  steady.joint.bottleneck_dropout = 0;
+  EXPECT_NE(first.adapters->digest(),
+            train_pool(model_.base(), people_, steady).adapters->digest());
   how.joint.seed = 5;
   EXPECT_NE(first.adapters->digest(), train_pool(model_.base(), people_, how).adapters->digest());
 }
@@ -149,6 +174,7 @@ TEST_F(PoolTrainer, RefusesWhatItCannotTrain) {
   refused("both are 0", people_, [](PoolOptions& o) { o.adapters = o.shared_rank = 0; });
   refused("k is 33", people_, [](PoolOptions& o) { o.k = 33; });
   refused("mask_learning_rate", people_, [](PoolOptions& o) { o.mask_learning_rate = 0; });
+  refused("bottleneck_dropout", people_, [](PoolOptions& o) { o.joint.bottleneck_dropout = 1; });
   refused("rank", people_, [](PoolOptions& o) { o.rank = 0; });
   const SampleSet narrow(normal_matrix(3, kHidden - 1, 1.0, 1), {0, 1, 2}, {0, 3}, {1});
   std::vector<PoolPerson> mixed = people_;

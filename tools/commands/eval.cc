@@ -18,8 +18,8 @@ namespace {
 
 constexpr const char* kFooter =
     R"(Methods: base, own_adapter, shared, random_separate, masks, shared_own_adapter, masks_memory, and pema (PEMA's own form, one
-adapter shared by the pool's people). Without PEMA options `pema` runs the better start and the published one; with any of them, that
-one setting. Results of an earlier run with the same inputs (also of `pema demo`) are found in --work.
+adapter shared by the pool's people). Without PEMA options `pema` runs the better start and the published one, both for as many epochs
+as the better one takes; with any of them, that one setting, with the published defaults for the rest. Results of an earlier run with the same inputs (also of `pema demo`) are found in --work.
 
 Examples:
   pema eval --method base,shared,masks
@@ -43,6 +43,7 @@ std::vector<PemaRun> pema_runs(const EvalOptions& options) {
   PemaRun published{"published", train::PemaOptions{}};
   best.options.seed = options.seed;
   published.options.seed = options.seed;
+  published.options.epochs = best.options.epochs;  // side by side; --start published runs all 200
   return {best, published};
 }
 

@@ -9,6 +9,7 @@
 #include "tools/experiment/enrolment.h"
 #include "tools/experiment/feature_options.h"
 #include "tools/experiment/pema_method.h"
+#include "tools/experiment/pool_rows.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
 #include "tools/training_commands.h"
@@ -30,6 +31,7 @@ struct TrainOptions {
   std::string method = "joint";
   std::string memory;
   bool hold_out = false;
+  bool everything = false;
   DataOptions data;
   FeatureChoice features;
   train::PoolOptions pool;
@@ -42,6 +44,7 @@ Json optimiser_json(const train::OptimiserOptions& options) {
           {"batch", options.batch},
           {"learning_rate", options.learning_rate},
           {"input_dropout", options.input_dropout},
+          {"bottleneck_dropout", options.bottleneck_dropout},
           {"vocabulary", options.vocabulary}};
 }
 
@@ -49,6 +52,7 @@ PoolInfo info_of(Context& context, const TrainOptions& options, FeatureSite site
                  const data::DataSet& data) {
   recipe["method"] = options.method;
   recipe["people"] = data.people.size();
+  recipe["everything"] = options.everything;
   recipe["dataset_sha256"] = data.digest.hex();
   recipe["seed"] = options.seed;
   PoolInfo info;
@@ -59,13 +63,9 @@ PoolInfo info_of(Context& context, const TrainOptions& options, FeatureSite site
 }
 
 Pool train_joint(Context& context, const TrainOptions& options, const train::Base& base,
-                 const std::vector<PersonMaterial>& people, const data::DataSet& data) {
-  std::vector<train::PoolPerson> material;
-  for (const PersonMaterial& person : people) {
-    material.push_back({person.train.view(), person.dev.view()});
-  }
+                 const PoolRows& rows, const data::DataSet& data) {
   const train::PoolResult result =
-      train::train_pool(base, material, options.pool, &context.progress());
+      train::train_pool(base, rows.people(), options.pool, &context.progress());
   Json recipe = {{"shared", optimiser_json(options.pool.shared)},
                  {"joint", optimiser_json(options.pool.joint)}};
   std::vector<std::shared_ptr<const AdapterBlock>> blocks;
@@ -75,11 +75,9 @@ Pool train_joint(Context& context, const TrainOptions& options, const train::Bas
 }
 
 Pool train_own_form(Context& context, const TrainOptions& options, const train::Base& base,
-                    const std::vector<PersonMaterial>& people, const data::DataSet& data) {
-  const SampleSet rows = all_rows(pointers(people), &PersonMaterial::train);
-  const SampleSet dev = all_rows(pointers(people), &PersonMaterial::dev);
-  const train::PemaResult result =
-      train::train_pema(base, rows.view(), dev.view(), options.pema, &context.progress());
+                    const PoolRows& rows, const data::DataSet& data) {
+  const train::PemaResult result = train::train_pema(base, rows.train().view(), rows.dev().view(),
+                                                     options.pema, &context.progress());
   PoolInfo info = info_of(context, options, base.site, pema_options_json(options.pema), data);
   info.form = Form::kDistribution;
   info.norm = options.pema.norm;
@@ -93,12 +91,13 @@ int run_train(Context& context, const TrainOptions& options) {
   if (options.hold_out) leave_out_new_people(data);
   plm::LanguageModel& model = context.model();
   const std::vector<PersonMaterial> people = take_features(context, model, data, options.features);
+  const PoolRows rows(pointers(people),
+                      options.everything ? PoolParts::kTrainAndTest : PoolParts::kTrain);
 
   train::BaseScores scores;
   const train::Base base{&model.info(), &model.head(), options.features.site_value(), &scores};
-  const Pool pool = options.method == "joint"
-                        ? train_joint(context, options, base, people, data)
-                        : train_own_form(context, options, base, people, data);
+  const Pool pool = options.method == "joint" ? train_joint(context, options, base, rows, data)
+                                              : train_own_form(context, options, base, rows, data);
   Store& store = context.store(OpenMode::kReadWrite);
   const PoolRecord record = store.put_pool(options.name, pool);
   Json document;
@@ -109,8 +108,7 @@ int run_train(Context& context, const TrainOptions& options) {
   document["rank"] = record.info.rank;
   document["people"] = people.size();
   if (!options.memory.empty()) {
-    const SampleSet rows = all_rows(pointers(people), &PersonMaterial::train);
-    const auto segment = make_segment(base, rows.view());
+    const auto segment = make_segment(base, rows.train().view());
     const SegmentRecord memory = store.put_segment(*segment, SegmentKind::kShared, options.memory);
     document["memory"] = {{"name", memory.name}, {"entries", memory.info.entries}};
   }
@@ -138,8 +136,10 @@ void add_pool_train(CLI::App& group, Context& context) {
   add_feature_options(*command, options->features);
   command->add_flag("--hold-out", options->hold_out,
                     "Leave out the three of eleven people that `pema eval` takes as new");
+  command->add_flag("--everything", options->everything,
+                    "Teach with the test parts too, where nobody will be tested on these people");
   command->add_option("--memory", options->memory,
-                      "Also store the people's train texts as a shared segment of this name");
+                      "Also store the texts that teach as a shared segment of this name");
   command->add_option("--adapters", options->pool.adapters, "N")->check(CLI::NonNegativeNumber);
   command->add_option("--rank", options->pool.rank, "r of each")->check(CLI::PositiveNumber);
   command

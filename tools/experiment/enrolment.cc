@@ -5,6 +5,12 @@
 #include "tools/experiment/scoring.h"
 
 namespace pema::tools {
+namespace {
+
+/// A dev part has a few hundred rows at most (docs/decisions/0003).
+constexpr double kPriorRows = 100;
+
+}  // namespace
 
 std::shared_ptr<const Segment> make_segment(const train::Base& base, const Samples& rows) {
   if (rows.rows() == 0) return nullptr;
@@ -20,7 +26,7 @@ std::shared_ptr<const Segment> make_segment(const train::Base& base, const Sampl
 
 LambdaSchedule prior_schedule(bool own, bool shared) {
   LambdaSchedule schedule;
-  schedule.lambda_max = 1.0;
+  schedule.lambda_max = 0.8;
   schedule.lambda_own = own ? 0.2 : 0.0;
   schedule.lambda_shared = shared ? 0.1 : 0.0;
   return schedule;
@@ -32,7 +38,9 @@ LambdaSchedule tune_lambdas(Workshop& shop, const Lease& lease, const Samples& d
   const ScoredRows rows(dev, shop.head, shop.threads);
   Lease start = lease;
   start.schedule = prior;
-  return train::tune_schedule(rows.sources(shop.engine, start), prior).schedule;
+  train::TuneOptions options;
+  options.prior_rows = kPriorRows;
+  return train::tune_schedule(rows.sources(shop.engine, start), prior, options).schedule;
 }
 
 ProfileRecord store_profile(Workshop& shop, const std::string& name, PoolId pool,

@@ -40,8 +40,8 @@ struct EnrolOptions {
 [[nodiscard]] std::shared_ptr<const Segment> make_segment(const train::Base& base,
                                                           const Samples& rows);
 
-/// Where the tuning of lambdas begins: full personal weight, a fifth from own and a tenth from
-/// shared memory.
+/// Where the tuning of lambdas begins, and stays without dev rows: four fifths of the model part
+/// are personal, a fifth of all comes from own and a tenth from shared memory.
 [[nodiscard]] LambdaSchedule prior_schedule(bool own, bool shared);
 
 /// The schedule with the least NLL on the person's dev rows, under a prior; the prior itself where

@@ -1,8 +1,9 @@
 #include <chrono>
-#include <cmath>
+#include <functional>
 
 #include "pema/error.h"
 #include "tools/experiment/methods.h"
+#include "tools/experiment/pool_rows.h"
 
 namespace pema::tools {
 namespace {
@@ -15,29 +16,20 @@ PoolInfo pool_info(const Workshop& shop, std::string recipe) {
   return info;
 }
 
-/// Trains the shared adapter and the pool over it, and stores both.
-void train_main(Workshop& shop, std::span<const PersonMaterial* const> people,
-                const MethodOptions& options, Foundation& foundation) {
+/// The stored pool of this name, or what `train` makes of it; the seconds are those of `train`.
+TrainedPool find_or_train(Workshop& shop, const std::string& name,
+                          const std::function<Pool()>& train) {
+  if (const auto found = shop.store.find_pool(name)) return {*found, 0};
   const auto start = std::chrono::steady_clock::now();
-  std::vector<train::PoolPerson> material;
-  material.reserve(people.size());
-  for (const PersonMaterial* person : people) {
-    material.push_back({person->train.view(), person->dev.view()});
-  }
-  const train::PoolResult result =
-      train::train_pool(shop.base(), material, options.pool, shop.progress);
-  const std::string people_text = message("\"people\":", people.size());
-  const auto recipe = [&](std::string_view method) {
-    return message("{\"method\":\"", method, "\",", people_text,
-                   ",\"seed\":", options.pool.joint.seed, "}");
-  };
-  foundation.shared = shop.store.put_pool(
-      "shared", Pool(pool_info(shop, recipe("shared adapter")), result.shared, {}));
-  foundation.main = shop.store.put_pool(
-      "main", Pool(pool_info(shop, recipe("joint, hard masks, straight-through")), result.shared,
-                   {result.adapters}));
-  foundation.pool_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  TrainedPool trained{shop.store.put_pool(name, train()), 0};
+  trained.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return trained;
+}
+
+std::string recipe_of(std::string_view method, std::span<const PersonMaterial* const> people,
+                      const MethodOptions& options) {
+  return message("{\"method\":\"", method, "\",\"people\":", people.size(),
+                 ",\"seed\":", options.pool.joint.seed, "}");
 }
 
 PoolRecord random_pool(Workshop& shop, const Foundation& foundation, const MethodOptions& options) {
@@ -54,7 +46,7 @@ PoolRecord random_pool(Workshop& shop, const Foundation& foundation, const Metho
 SegmentRecord pool_memory(Workshop& shop, std::span<const PersonMaterial* const> people) {
   constexpr std::string_view kName = "pool-people";
   if (const auto found = shop.store.find_segment(kName)) return *found;
-  const SampleSet all = all_rows({people.begin(), people.end()}, &PersonMaterial::train);
+  const SampleSet all = PoolRows(people, PoolParts::kTrainAndTest).train();
   const auto segment = make_segment(shop.base(), all.view());
   PEMA_CHECK(segment != nullptr, kInvalidArgument, "the pool's people have no texts to learn from");
   return shop.store.put_segment(*segment, SegmentKind::kShared, std::string(kName));
@@ -62,17 +54,40 @@ SegmentRecord pool_memory(Workshop& shop, std::span<const PersonMaterial* const>
 
 }  // namespace
 
-Foundation lay_foundation(Workshop& shop, std::span<const PersonMaterial* const> pool_people,
+TrainedPool train_shared(Workshop& shop, std::span<const PersonMaterial* const> pool_people,
+                         const MethodOptions& options) {
+  return find_or_train(shop, "shared", [&] {
+    train::PoolOptions only_shared = options.pool;
+    only_shared.adapters = 0;
+    only_shared.k = 0;
+    const PoolRows rows(pool_people, PoolParts::kTrainAndTest);
+    const train::PoolResult result =
+        train::train_pool(shop.base(), rows.people(), only_shared, shop.progress);
+    return Pool(pool_info(shop, recipe_of("shared adapter", pool_people, options)), result.shared,
+                {});
+  });
+}
+
+TrainedPool train_main(Workshop& shop, const PoolRecord& shared,
+                       std::span<const PersonMaterial* const> pool_people,
+                       const MethodOptions& options) {
+  return find_or_train(shop, "main", [&] {
+    const auto block = shop.store.load_pool(shared.id)->shared_block();
+    const PoolRows rows(pool_people, PoolParts::kTrainAndTest);
+    const train::PoolResult result =
+        train::train_pool(shop.base(), rows.people(), options.pool, shop.progress, block);
+    return Pool(
+        pool_info(shop, recipe_of("joint, hard masks, straight-through", pool_people, options)),
+        result.shared, {result.adapters});
+  });
+}
+
+Foundation lay_foundation(Workshop& shop, const PoolRecord& shared, const PoolRecord& main,
+                          std::span<const PersonMaterial* const> pool_people,
                           const MethodOptions& options) {
   Foundation foundation;
-  const auto shared = shop.store.find_pool("shared");
-  const auto main = shop.store.find_pool("main");
-  if (shared && main) {
-    foundation.shared = *shared;
-    foundation.main = *main;
-  } else {
-    train_main(shop, pool_people, options, foundation);
-  }
+  foundation.shared = shared;
+  foundation.main = main;
   foundation.random = random_pool(shop, foundation, options);
   foundation.memory = pool_memory(shop, pool_people);
   return foundation;

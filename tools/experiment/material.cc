@@ -63,14 +63,6 @@ std::vector<PersonMaterial> make_material(plm::LanguageModel& model,
   return material;
 }
 
-SampleSet all_rows(const std::vector<const PersonMaterial*>& people,
-                   SampleSet PersonMaterial::*part) {
-  std::vector<const SampleSet*> sets;
-  sets.reserve(people.size());
-  for (const PersonMaterial* person : people) sets.push_back(&(person->*part));
-  return SampleSet::concatenate(sets);
-}
-
 std::vector<const PersonMaterial*> pointers(const std::vector<PersonMaterial>& people) {
   std::vector<const PersonMaterial*> list;
   list.reserve(people.size());

@@ -37,10 +37,6 @@ struct MaterialOptions {
     plm::LanguageModel& model, const std::vector<data::Person>& people, plm::FeatureCache& cache,
     const MaterialOptions& options, plm::FeatureCache::Counts* counts = nullptr);
 
-/// One part of everybody's rows, in order.
-[[nodiscard]] SampleSet all_rows(const std::vector<const PersonMaterial*>& people,
-                                 SampleSet PersonMaterial::*part);
-
 /// The same people as pointers, for functions that take a selection.
 [[nodiscard]] std::vector<const PersonMaterial*> pointers(
     const std::vector<PersonMaterial>& people);

@@ -14,10 +14,10 @@ constexpr std::array<MethodText, kAllMethods.size()> kTexts = {{
     {"base", "base model"},
     {"own_adapter", "own adapter r 8, no pool"},
     {"shared", "shared adapter only"},
-    {"random_separate", "shared + X-PEFT masks over untrained adapters"},
-    {"masks", "shared + hard masks over the trained pool"},
+    {"random_separate", "shared + masks, untrained pool"},
+    {"masks", "shared + masks"},
     {"shared_own_adapter", "shared + own adapter r 8"},
-    {"masks_memory", "shared + masks + own and shared memory"},
+    {"masks_memory", "shared + masks + memory"},
 }};
 
 ProfileMask first_adapter() {

@@ -54,16 +54,31 @@ struct MethodOptions {
 
 /// What everybody's profiles are made from; stored in the workshop's store.
 struct Foundation {
-  PoolRecord shared;        ///< "shared": the shared adapter alone
-  PoolRecord main;          ///< "main": shared + trained adapters
-  PoolRecord random;        ///< "random_separate": shared + untrained adapters
-  SegmentRecord memory;     ///< "pool-people": recall segment of the pool people's train rows
-  double pool_seconds = 0;  ///< spent on training now; 0 when all was found
+  PoolRecord shared;     ///< "shared": the shared adapter alone
+  PoolRecord main;       ///< "main": shared + trained adapters
+  PoolRecord random;     ///< "random_separate": shared + untrained adapters
+  SegmentRecord memory;  ///< "pool-people": recall segment of the pool people's train rows
 };
 
-/// Trains and stores what is not in the store yet. The same store must be used with the same people
-/// and options.
-[[nodiscard]] Foundation lay_foundation(Workshop& shop,
+struct TrainedPool {
+  PoolRecord pool;
+  double seconds = 0;  ///< spent on training now; 0 when it was found
+};
+
+/// The pool "shared", trained and stored unless the store has it. The same store must be used with
+/// the same people and options.
+[[nodiscard]] TrainedPool train_shared(Workshop& shop,
+                                       std::span<const PersonMaterial* const> pool_people,
+                                       const MethodOptions& options);
+
+/// The pool "main" over the shared adapter, as train_shared.
+[[nodiscard]] TrainedPool train_main(Workshop& shop, const PoolRecord& shared,
+                                     std::span<const PersonMaterial* const> pool_people,
+                                     const MethodOptions& options);
+
+/// Makes and stores the rest of what is not in the store yet.
+[[nodiscard]] Foundation lay_foundation(Workshop& shop, const PoolRecord& shared,
+                                        const PoolRecord& main,
                                         std::span<const PersonMaterial* const> pool_people,
                                         const MethodOptions& options);
 

@@ -7,6 +7,7 @@
 
 #include "pema/error.h"
 #include "src/core/atomic_file.h"
+#include "tools/experiment/pool_rows.h"
 #include "tools/experiment/scoring.h"
 
 namespace pema::tools {
@@ -21,7 +22,8 @@ Json curve_json(const std::vector<train::PemaCurvePoint>& curve) {
                       {"epoch", point.epoch},
                       {"step", point.step},
                       {"train_loss", point.train_loss},
-                      {"dev_loss", point.dev_loss}});
+                      {"dev_loss", point.dev_loss},
+                      {"dev_prediction", point.dev_prediction}});
   }
   return points;
 }
@@ -41,8 +43,9 @@ Training train_or_find(Walk& walk, const PemaRun& run, const std::string& name) 
     return {*found, note.is_object() ? std::move(note) : Json::object()};
   }
   const auto start = std::chrono::steady_clock::now();
-  const SampleSet train_rows = all_rows(walk.pool_people(), &PersonMaterial::train);
-  const SampleSet dev_rows = all_rows(walk.pool_people(), &PersonMaterial::dev);
+  const PoolRows rows(walk.pool_people(), PoolParts::kTrainAndTest);
+  const SampleSet train_rows = rows.train();
+  const SampleSet dev_rows = rows.dev();
   const train::PemaResult result = train::train_pema(shop.base(), train_rows.view(),
                                                      dev_rows.view(), run.options, shop.progress);
   Json note;

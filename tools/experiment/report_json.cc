@@ -63,9 +63,24 @@ std::int64_t sum_rows(const Evaluation& evaluation, Count count) {
   return rows;
 }
 
+/// Then or now: what taking all of the features took.
+double feature_seconds(const plm::FeatureCache::Counts& counts) {
+  return counts.seconds + counts.cached_seconds;
+}
+
+Json features_json(const plm::FeatureCache::Counts& counts) {
+  const std::int64_t tokens = counts.computed_tokens + counts.cached_tokens;
+  const double seconds = feature_seconds(counts);
+  return {{"tokens", tokens},
+          {"computed_tokens", counts.computed_tokens},
+          {"computed_rows", counts.computed_rows},
+          {"cached_rows", counts.cached_rows},
+          {"tokens_per_second", seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0}};
+}
+
 Json seconds_json(const ReportInput& input) {
-  return {{"features", input.timings.features},
-          {"pool", input.timings.pool},
+  return {{"features", feature_seconds(input.features)},
+          {"pool", input.timings.shared + input.timings.pool},
           {"enrol_per_person", input.timings.enrol_per_person},
           {"total", input.total_seconds}};
 }
@@ -77,10 +92,9 @@ Timings Timings::load(const std::string& path) {
   try {
     std::ifstream file(path);
     const Json document = Json::parse(file);
-    timings.features = document.at("features").get<double>();
+    timings.shared = document.at("shared").get<double>();
     timings.pool = document.at("pool").get<double>();
     timings.enrol_per_person = document.at("enrol_per_person").get<double>();
-    timings.tokens_per_second = document.at("tokens_per_second").get<double>();
   } catch (const std::exception&) {
     // Only a note on earlier runs; without it this run's own times are reported.
     return {};
@@ -89,10 +103,8 @@ Timings Timings::load(const std::string& path) {
 }
 
 void Timings::save(const std::string& path) const {
-  const Json document = {{"features", features},
-                         {"pool", pool},
-                         {"enrol_per_person", enrol_per_person},
-                         {"tokens_per_second", tokens_per_second}};
+  const Json document = {
+      {"shared", shared}, {"pool", pool}, {"enrol_per_person", enrol_per_person}};
   const std::string text = document.dump(2) + "\n";
   core::write_file_atomically(path, std::as_bytes(std::span(text)));
 }
@@ -165,7 +177,7 @@ Json report_json(const ReportInput& input) {
     report["nll"][std::string(method_id(method))] = evaluation.nll(method);
   }
   report["methods"] = methods_json(input);
-  report["gain_users_share"] = evaluation.gaining_share(evaluation.methods.back());
+  report["gain_users_share"] = evaluation.gaining_share(Method::kMasks);
   for (const Method method : evaluation.methods) {
     if (method == Method::kBase) continue;
     report["gain_users_share_by_method"][std::string(method_id(method))] =
@@ -176,10 +188,7 @@ Json report_json(const ReportInput& input) {
                                  {"own_adapter", input.own_adapter_bytes},
                                  {"own_segment", input.own_segment_bytes}};
   report["seconds"] = seconds_json(input);
-  report["features"] = {{"computed_tokens", input.features.computed_tokens},
-                        {"computed_rows", input.features.computed_rows},
-                        {"cached_rows", input.features.cached_rows},
-                        {"tokens_per_second", input.timings.tokens_per_second}};
+  report["features"] = features_json(input.features);
   const PoolRecord& pool = input.foundation.main;
   report["pool"] = {{"adapters", pool.info.adapters},
                     {"rank", pool.info.rank},

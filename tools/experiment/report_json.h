@@ -16,10 +16,9 @@ namespace pema::tools {
 /// Seconds that the parts took when they were really done; a later run that finds the results
 /// reports these.
 struct Timings {
-  double features = 0;
-  double pool = 0;
+  double shared = 0;  ///< the shared adapter
+  double pool = 0;    ///< the adapters over it
   double enrol_per_person = 0;
-  double tokens_per_second = 0;
 
   /// Reads the file that `save` wrote; zeros when it is absent or unreadable.
   [[nodiscard]] static Timings load(const std::string& path);

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 void add_optimiser(Sha256& hash, const train::OptimiserOptions& options) {
   hash.update(message(options.epochs, " ", options.batch, " ", options.learning_rate, " ",
                       options.final_rate, " ", options.weight_decay, " ", options.input_dropout,
-                      " ", options.vocabulary, " ", options.seed, ";"));
+                      " ", options.bottleneck_dropout, " ", options.vocabulary, " ", options.seed,
+                      ";"));
 }
 
 void add_pool(Sha256& hash, const train::PoolOptions& options) {
@@ -76,13 +77,20 @@ Walk::Walk(plm::LanguageModel& model, const data::DataSet& texts, WalkOptions op
               " make the pool, ", cohort_.fresh.size(), " are new), written to ", data_folder_));
   take_features();
   open_store();
+  train_pools();
+}
+
+void Walk::train_pools() {
   say("pool: shared adapter and adapters, trained on the pool's people");
   Workshop workshop = shop();
-  foundation_ = lay_foundation(workshop, pool_people(), options_.methods);
-  if (foundation_.pool_seconds > 0) {
-    timings_.pool = foundation_.pool_seconds;
-    timings_.save(store_folder_ + "/timings.json");
-  }
+  const auto people = pool_people();
+  const TrainedPool shared = train_shared(workshop, people, options_.methods);
+  if (shared.seconds > 0) timings_.shared = shared.seconds;
+  save_timings();
+  const TrainedPool main = train_main(workshop, shared.pool, people, options_.methods);
+  if (main.seconds > 0) timings_.pool = main.seconds;
+  save_timings();
+  foundation_ = lay_foundation(workshop, shared.pool, main.pool, people, options_.methods);
 }
 
 void Walk::take_features() {
@@ -104,11 +112,6 @@ void Walk::open_store() {
   engine.threads = options_.threads;
   engine_ = std::make_unique<Engine>(model_.info(), model_.head(), engine);
   timings_ = Timings::load(store_folder_ + "/timings.json");
-  if (counts_.computed_tokens > 0) {
-    timings_.features = counts_.seconds;
-    timings_.tokens_per_second = static_cast<double>(counts_.computed_tokens) / counts_.seconds;
-    timings_.save(store_folder_ + "/timings.json");
-  }
 }
 
 Evaluation Walk::evaluate(std::span<const Method> methods) {
@@ -118,7 +121,7 @@ Evaluation Walk::evaluate(std::span<const Method> methods) {
       tools::evaluate(workshop, foundation_, new_people(), methods, options_.methods);
   if (evaluation.enrolled > 0) {
     timings_.enrol_per_person = evaluation.enrol_seconds / static_cast<double>(evaluation.enrolled);
-    timings_.save(store_folder_ + "/timings.json");
+    save_timings();
   }
   return evaluation;
 }

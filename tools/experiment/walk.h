@@ -65,6 +65,8 @@ class Walk {
   }
   void take_features();
   void open_store();
+  void train_pools();
+  void save_timings() const { timings_.save(store_folder_ + "/timings.json"); }
 
   WalkOptions options_;
   plm::LanguageModel& model_;

@@ -11,6 +11,7 @@
 namespace pema::tools::report {
 namespace {
 
+constexpr int kLabelLimit = 46;
 constexpr int kNatDigits = 3;  // a thousandth of a nat is below the seed-to-seed spread
 
 std::string methods_description(const std::vector<Method>& methods) {
@@ -25,6 +26,15 @@ std::optional<std::pair<double, double>> nll_interval(const Method& m) {
   return std::pair(*m.nll - (*m.gain_high - *m.gain), *m.nll + (*m.gain - *m.gain_low));
 }
 
+/// Width of the column of labels to the left of the bars.
+double label_room(const std::vector<Method>& methods, double font) {
+  double widest = 0;
+  for (const Method& m : methods) {
+    widest = std::max(widest, text_width(shorten(m.label, kLabelLimit), font));
+  }
+  return std::max(widest, 80.0) + 16;
+}
+
 std::string draw_methods(const std::vector<Method>& methods, const Layout& layout,
                          const std::string& id) {
   double lowest = 0;
@@ -36,7 +46,7 @@ std::string draw_methods(const std::vector<Method>& methods, const Layout& layou
   }
   if (lowest == highest) highest = 1;
   const double row = layout.narrow ? 44 : 30;
-  const double left = layout.narrow ? 4 : 236;
+  const double left = layout.narrow ? 4 : label_room(methods, layout.font);
   const double top = 8;
   const double bottom = top + row * static_cast<double>(methods.size());
   const Scale x{lowest, highest, left, layout.width - 60};
@@ -58,9 +68,9 @@ std::string draw_methods(const std::vector<Method>& methods, const Layout& layou
     const double middle = bar_top + 9;
     const std::string value = fixed(*m.nll, kNatDigits);
     if (layout.narrow) {
-      svg.text(left, y + 15, shorten(m.label, 46), "ink", Anchor::kStart);
+      svg.text(left, y + 15, shorten(m.label, kLabelLimit), "ink", Anchor::kStart);
     } else {
-      svg.text(left - 10, middle + 4.5, shorten(m.label, 31), "ink", Anchor::kEnd);
+      svg.text(left - 10, middle + 4.5, shorten(m.label, kLabelLimit), "ink", Anchor::kEnd);
     }
     svg.rect({x(0), bar_top, x(*m.nll), bar_top + 18}, m.id == "base" ? "base" : "s1",
              m.label + ": " + value + " nats");

@@ -34,13 +34,11 @@ std::string details(const std::string& summary, const std::string& content) {
 }
 
 std::string share_sentence(const Json& report) {
-  // "gain_users_share" speaks of the last method; the headline is about the masks.
-  const Number of_masks = number(member(report, "gain_users_share_by_method"), "masks");
-  const Number share = of_masks ? of_masks : number(report, "gain_users_share");
-  const std::string lead = of_masks ? " With the mask alone, " : " ";
+  const Number share = number(report, "gain_users_share");
+  const std::string lead = " With the mask alone, ";
   if (!share || *share < 0 || *share > 1) return "";
-  if (*share == 1) return lead + (of_masks ? "every" : "Every") + " one of them gains.";
-  if (*share == 0) return lead + (of_masks ? "none" : "None") + " of them gains.";
+  if (*share == 1) return lead + "every one of them gains.";
+  if (*share == 0) return lead + "none of them gains.";
   if (const Number people = number(report, "new_people")) {
     return lead + fixed(std::round(*share * *people), 0) + " of these " + fixed(*people, 0) +
            " people gain.";

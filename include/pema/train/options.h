@@ -17,6 +17,9 @@ struct OptimiserOptions {
   double final_rate = 0.1;
   double weight_decay = 0.0;   ///< decoupled, per step times the rate (AdamW)
   double input_dropout = 0.2;  ///< on what an adapter reads, training only
+  /// On z, what A gives (of the chosen adapters, in a pool), training only: adapters that must do
+  /// without one another serve masks that nobody has yet.
+  double bottleneck_dropout = 0.0;
   /// Words whose logits the loss moves: every target of the train and dev rows, then the base
   /// model's likeliest words over the train rows, up to so many in all; the rest of the vocabulary
   /// keeps its base mass. 0: the full vocabulary.

@@ -28,8 +28,9 @@ struct Base {
 };
 
 /// One adapter of rank r, `residual` form; on top of `shared` when it is not null. With dev rows
-/// the epoch with the best dev loss is kept. Throws kInvalidArgument (no rows, bad option, not
-/// finite, target outside the vocabulary, a diverging loss), kMismatch (widths), kInterrupted.
+/// the epoch with the best dev loss is kept, the start when none is better. Throws kInvalidArgument
+/// (no rows, bad option, not finite, target outside the vocabulary, a diverging loss), kMismatch
+/// (widths), kInterrupted.
 [[nodiscard]] std::shared_ptr<const AdapterBlock> train_adapter(
     const Base& base, const Samples& train, const Samples& dev, const AdapterBlock* shared,
     std::int64_t rank, const OptimiserOptions& options, Progress* progress = nullptr);
@@ -43,9 +44,9 @@ struct Base {
                                                                   std::uint64_t seed);
 
 /// One person's mask over `pool` (either algebra), on their cached features only. With dev rows the
-/// epoch with the best dev loss is kept. Throws kInvalidArgument (no rows, k > N, pool without
-/// adapters, not finite), kMismatch (widths, site, base model), kUnsupported (distribution form),
-/// kInterrupted.
+/// epoch with the best dev loss is kept, the start when none is better. Throws kInvalidArgument (no
+/// rows, k > N, pool without adapters, not finite), kMismatch (widths, site, base model),
+/// kUnsupported (distribution form), kInterrupted.
 [[nodiscard]] ProfileMask learn_mask(const Base& base, const Pool& pool, const Samples& train,
                                      const Samples& dev, const MaskOptions& options,
                                      Progress* progress = nullptr);
@@ -59,7 +60,7 @@ struct PoolPerson {
 struct PoolOptions {
   std::int64_t adapters = 1024;   ///< N; 0: only the shared adapter
   std::int64_t rank = 1;          ///< r of each
-  std::int64_t shared_rank = 64;  ///< of the always-on adapter; 0: none
+  std::int64_t shared_rank = 64;  ///< of the always-on adapter; 0: none. Unused when one is given
   /// First phase: the shared adapter alone.
   OptimiserOptions shared = OptimiserOptions::for_shared();
   /// Second phase: adapters and everybody's masks (and the shared adapter) together.
@@ -78,8 +79,10 @@ struct PoolResult {
 };
 
 /// Shared adapter, then N adapters trained jointly with the hard masks of the pool's own people
-/// (straight-through), `residual` form, `mixture` algebra. Throws as learn_mask.
+/// (straight-through), `residual` form, `mixture` algebra. The first phase is skipped when
+/// `shared`, one adapter trained earlier, is given. Throws as learn_mask.
 [[nodiscard]] PoolResult train_pool(const Base& base, std::span<const PoolPerson> people,
-                                    const PoolOptions& options, Progress* progress = nullptr);
+                                    const PoolOptions& options, Progress* progress = nullptr,
+                                    const std::shared_ptr<const AdapterBlock>& shared = nullptr);
 
 }  // namespace pema::train
