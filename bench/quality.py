@@ -57,7 +57,7 @@ def main():
     parser = must.arguments(__doc__)
     parser.add_argument("--work", default="out/bench/work")
     parser.add_argument("--skip-pema", action="store_true", help="leave out PEMA's own form (its training takes longest)")
-    parser.add_argument("--ranks", type=int, nargs="*", default=[32, 128, 512], help="other ranks of PEMA's own form to show")
+    parser.add_argument("--ranks", type=int, nargs="*", default=[64, 512], help="other ranks of PEMA's own form to show")
     options = parser.parse_args()
     pema = f"{options.build}/tools/pema"
 

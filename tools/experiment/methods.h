@@ -36,20 +36,27 @@ inline constexpr std::array kAllMethods = {
 /// Name of a person's profile under a method.
 [[nodiscard]] std::string profile_name(Method method, std::string_view person);
 
+/// Masks over untrained adapters take smaller steps than those over a trained pool.
+[[nodiscard]] inline train::MaskOptions untrained_mask_recipe() {
+  train::MaskOptions options;
+  options.optimiser.learning_rate = 0.02;
+  return options;
+}
+
 struct MethodOptions {
   train::PoolOptions pool;
-  train::MaskOptions mask;         ///< of `masks`
-  train::MaskOptions random_mask;  ///< of `random_separate`
+  train::MaskOptions mask;                                   ///< of `masks`
+  train::MaskOptions random_mask = untrained_mask_recipe();  ///< of `random_separate`
   std::int64_t random_adapters = 512;
   std::int64_t random_rank = 8;
-  double random_mask_scale = 0.0625;  ///< c: what a chosen untrained adapter counts on each side
+  double random_mask_scale = 0.03;  ///< c: what a chosen untrained adapter counts on each side
   std::int64_t own_rank = 8;
   /// Of `own_adapter` and `shared_own_adapter`.
   train::OptimiserOptions own = train::OptimiserOptions::for_own_adapter();
   std::uint64_t seed = 123;
 };
 
-/// The default recipes with one seed for everything that draws.
+/// The default recipes (docs/decisions/0003) with one seed for everything that draws.
 [[nodiscard]] MethodOptions seeded_methods(std::uint64_t seed);
 
 /// What everybody's profiles are made from; stored in the workshop's store.
