@@ -43,6 +43,8 @@ struct Bounded {
     archive(cereal::binary_data(list.data(), list.size()));
   }
 };
+template <typename List>
+Bounded(List&, std::int64_t) -> Bounded<List>;
 
 /// What an inner object is. Stored: never renumber.
 enum class ObjectRole : std::uint8_t {

@@ -26,7 +26,7 @@ ModelRecord read_model(const sqlite::Query& row) {
 
 std::string prepare_folder(const std::string& folder, OpenMode mode) {
   PEMA_CHECK(!folder.empty(), kInvalidArgument, "the store's folder has no name");
-  const std::string registry = folder + "/registry.db";
+  std::string registry = folder + "/registry.db";
   if (mode == OpenMode::kCreate) make_folder(folder + "/objects");
   return registry;
 }

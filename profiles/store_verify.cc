@@ -130,14 +130,16 @@ std::vector<Damage> Registry::verify() {
     objects = named_objects(*this, damage, pools, segments);
   });
   std::set<Digest> broken;
-  for (const auto& [digest, user] : objects) {
+  for (const auto& object : objects) {
+    const Digest& digest = object.first;
     const std::string problem = objects_.problem(digest);
     if (problem.empty()) continue;
     broken.insert(digest);
     // Another process may have removed it, row and file, since the rows were read.
     run(damage, "object " + digest.hex(), [&] {
       if (!names_object(digest)) return;
-      damage.push_back({"object " + digest.hex(), problem + " (used by " + user + ")"});
+      damage.push_back(
+          {"object " + digest.hex(), message(problem, " (used by ", object.second, ")")});
     });
   }
   const auto whole = [&](const Digest& digest) { return !broken.contains(digest); };

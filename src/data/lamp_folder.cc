@@ -136,9 +136,13 @@ class FolderReader {
                     std::move(gold->second)};
     part.golds.erase(gold);
     if (!manifest_) example.prompt += kPromptEnd;
-    if (index == 1) builder.person.dev.push_back(std::move(example));
-    if (test) builder.person.test.push_back(std::move(example));
-    if (index == 0 && manifest_) builder.last = std::move(example);
+    if (index == 1) {
+      builder.person.dev.push_back(std::move(example));
+    } else if (test) {
+      builder.person.test.push_back(std::move(example));
+    } else if (manifest_) {
+      builder.last = std::move(example);
+    }
   }
 
   void add_item(Builder& builder, ProfileItem&& item) {
