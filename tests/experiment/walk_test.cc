@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/letter_people.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_gguf.h"
 #include "tools/experiment/registry_row.h"
@@ -12,27 +13,7 @@
 namespace pema::tools {
 namespace {
 
-/// Nine people who each repeat a letter of their own: something to learn.
-data::DataSet letter_people() {
-  data::DataSet data;
-  data.source = "changelogs";
-  data.task = "PEMA_changelog";
-  for (int i = 0; i < 9; ++i) {
-    data::Person person;
-    person.key = "person-" + std::to_string(i);
-    const std::string word(6, static_cast<char>('a' + i));
-    for (int entry = 0; entry < 8; ++entry) {
-      const data::Example example{std::to_string(i) + "-" + std::to_string(entry),
-                                  "2020-01-0" + std::to_string(entry + 1), "say:\n",
-                                  word + std::to_string(entry)};
-      auto& part = entry < 5 ? person.train : entry < 6 ? person.dev : person.test;
-      part.push_back(example);
-    }
-    data.people.push_back(std::move(person));
-  }
-  data.digest = data::dataset_digest(data);
-  return data;
-}
+data::DataSet letter_people() { return test::letter_people(9, 5, 1, 2); }
 
 MethodOptions small_methods() {
   MethodOptions methods = seeded_methods(7);

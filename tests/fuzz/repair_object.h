@@ -1,4 +1,5 @@
-/// Lets a fuzzer past the checksums of an object, to the checks behind them.
+/// What the targets of stored objects share: a way past the checksums to the checks behind them,
+/// and the rule of what a reader may throw.
 #pragma once
 
 #include <zlib.h>
@@ -8,6 +9,8 @@
 #include <cstring>
 #include <span>
 #include <vector>
+
+#include "pema/error.h"
 
 namespace pema::fuzz {
 
@@ -37,6 +40,27 @@ namespace pema::fuzz {
 /// Stops the fuzzer when an invariant does not hold.
 inline void require(bool holds) {
   if (!holds) __builtin_trap();
+}
+
+/// Runs `read`; damage may be refused as kCorrupt or kUnsupported, and with nothing else.
+template <typename Read>
+void accept_or_refuse(const Read& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    require(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kUnsupported);
+  }
+}
+
+/// Gives the input to `read`, as it came and with its checksums repaired.
+template <typename Read>
+int read_object(const std::uint8_t* data, std::size_t size, const Read& read) {
+  const auto bytes = std::as_bytes(std::span(data, size));
+  for (const std::vector<std::byte>& object :
+       {std::vector<std::byte>(bytes.begin(), bytes.end()), repaired(bytes)}) {
+    accept_or_refuse([&] { read(object); });
+  }
+  return 0;
 }
 
 }  // namespace pema::fuzz

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
-#include "pema/data/dataset.h"
 #include "pema/error.h"
+#include "tests/support/letter_people.h"
 #include "tests/tools/world.h"
 
 namespace pema::test {
@@ -19,25 +18,9 @@ using ::testing::HasSubstr;
 constexpr const char* kLetters =
     "dear ada\n\nthe tea is cold\n\nwrite soon\n\nthe tea was cold again\n\nyours\n";
 
-/// Eleven people who each repeat a letter of their own, in LaMP's layout.
+/// Eleven people in LaMP's layout.
 std::string write_people(const World& world) {
-  data::DataSet set;
-  set.source = "changelogs";
-  set.task = "PEMA_changelog";
-  for (int i = 0; i < 11; ++i) {
-    data::Person person;
-    person.key = "person-" + std::to_string(i);
-    const std::string word(6, static_cast<char>('a' + i));
-    for (int entry = 0; entry < 6; ++entry) {
-      auto& part = entry < 4 ? person.train : entry < 5 ? person.dev : person.test;
-      part.push_back({std::to_string(i) + "-" + std::to_string(entry),
-                      "2020-01-0" + std::to_string(entry + 1), "say:\n",
-                      word + std::to_string(entry)});
-    }
-    set.people.push_back(std::move(person));
-  }
-  set.digest = data::dataset_digest(set);
-  data::write_lamp(set, world.file("people"));
+  data::write_lamp(letter_people(11, 4, 1, 1), world.file("people"));
   return world.file("people");
 }
 
