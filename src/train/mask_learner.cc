@@ -26,10 +26,8 @@ struct PoolMatrices {
     std::vector<at::Tensor> downs;
     std::vector<at::Tensor> ups;
     for (const std::shared_ptr<const AdapterBlock>& block : pool.blocks()) {
-      const AdapterBlockView& view = block->view();
-      const at::Tensor scale = view_of({view.scale.data(), view.count, 1});
-      downs.push_back(view_of(view.down));
-      ups.push_back(view_of(view.up) * scale.repeat_interleave(view.rank, 0));
+      downs.push_back(view_of(block->view().down));
+      ups.push_back(scaled_up(*block));
     }
     down = at::cat(downs);
     up = at::cat(ups);
@@ -37,20 +35,16 @@ struct PoolMatrices {
 
   [[nodiscard]] std::int64_t sides() const { return algebra == Algebra::kSeparate ? 2 : 1; }
 
-  /// delta(x) [b, d] under masks or weights [sides, N]; `filter` is applied to the bottleneck z.
-  template <typename Filter>
-  [[nodiscard]] at::Tensor delta(const at::Tensor& x, const at::Tensor& mask,
-                                 const Filter& filter) const {
+  /// z = A^ x [b, r], or m (*) A x [b, N*r] in the mixture, under masks or weights [sides, N].
+  [[nodiscard]] at::Tensor bottleneck(const at::Tensor& x, const at::Tensor& mask) const {
     if (algebra == Algebra::kMixture) {
-      const at::Tensor gate = mask.select(0, 0).repeat_interleave(rank);
-      return at::mm(filter(at::mm(x, down.t()) * gate), up);
+      return at::mm(x, down.t()) * mask.select(0, 0).repeat_interleave(rank);
     }
-    const at::Tensor a = compose(down, mask.select(0, 0));
-    const at::Tensor b = compose(up, mask.select(0, 1));
-    return at::mm(filter(at::mm(x, a.t())), b);
+    return at::mm(x, compose(down, mask.select(0, 0)).t());
   }
-  [[nodiscard]] at::Tensor delta(const at::Tensor& x, const at::Tensor& mask) const {
-    return delta(x, mask, [](const at::Tensor& z) { return z; });
+  /// What z is multiplied with to give delta(x).
+  [[nodiscard]] at::Tensor up_for(const at::Tensor& mask) const {
+    return algebra == Algebra::kMixture ? up : compose(up, mask.select(0, 1));
   }
 
  private:
@@ -119,16 +113,17 @@ ProfileMask fit_mask(const Base& base, const Pool& pool, const Samples& train, c
     const at::Tensor x =
         dropout(loss.train().input.index_select(0, index), optimiser.input_dropout, generator);
     const at::Tensor mask = options.soft ? logits : training_mask(logits, rule, generator);
-    const auto drop = [&](const at::Tensor& z) {
-      return dropout(z, optimiser.bottleneck_dropout, generator);
-    };
-    return loss(train_base.index_select(0, index) + matrices.delta(x, mask, drop), index);
+    const at::Tensor z =
+        dropout(matrices.bottleneck(x, mask), optimiser.bottleneck_dropout, generator);
+    return loss(train_base.index_select(0, index) + at::mm(z, matrices.up_for(mask)), index);
   };
   const auto final_mask = [&] { return options.soft ? logits.detach() : hard_mask(logits, rule); };
   if (loss.dev().size() > 0) {
     plan.dev_loss = [&] {
       const at::NoGradGuard no_grad;
-      return loss.dev_value(dev_base + matrices.delta(loss.dev().input, final_mask()));
+      const at::Tensor mask = final_mask();
+      return loss.dev_value(
+          dev_base + at::mm(matrices.bottleneck(loss.dev().input, mask), matrices.up_for(mask)));
     };
   }
   fit(plan, generator);

@@ -112,12 +112,6 @@ std::vector<double> fit_joint(const VocabularyLoss& loss, const LowRank& shared,
   return fit(plan, generator).dev_loss;
 }
 
-/// The matrices of one stored adapter, its scale folded into B.
-LowRank matrices_of(const AdapterBlock& block) {
-  const AdapterBlockView& view = block.view();
-  return {view_of(view.down).clone(), view_of(view.up) * view.scale[0]};
-}
-
 PoolResult fit_pool(const Base& base, std::span<const PoolPerson> people,
                     const PoolOptions& options, Progress* progress,
                     const std::shared_ptr<const AdapterBlock>& given) {
@@ -134,7 +128,7 @@ PoolResult fit_pool(const Base& base, std::span<const PoolPerson> people,
   PoolResult result;
   LowRank shared;
   if (given != nullptr) {
-    shared = matrices_of(*given);
+    shared = {view_of(given->view().down).clone(), scaled_up(*given)};  // copies: both may move
     if (options.train_shared_jointly) {
       shared.down.requires_grad_();
       shared.up.requires_grad_();

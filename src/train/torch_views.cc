@@ -28,11 +28,14 @@ at::Tensor targets_of(std::span<const Samples> sets) {
   return targets;
 }
 
-at::Tensor block_delta(const AdapterBlock& block, const at::Tensor& x) {
+at::Tensor scaled_up(const AdapterBlock& block) {
   const AdapterBlockView& view = block.view();
-  const at::Tensor scale = view_of(MatrixView<const float>(view.scale.data(), view.count, 1))
-                               .repeat_interleave(view.rank, 0);
-  return at::mm(at::mm(x, view_of(view.down).t()), view_of(view.up) * scale);
+  const at::Tensor scale = view_of(MatrixView<const float>(view.scale.data(), view.count, 1));
+  return view_of(view.up) * scale.repeat_interleave(view.rank, 0);
+}
+
+at::Tensor block_delta(const AdapterBlock& block, const at::Tensor& x) {
+  return at::mm(at::mm(x, view_of(block.view().down).t()), scaled_up(block));
 }
 
 std::shared_ptr<const AdapterBlock> to_block(std::int64_t count, const at::Tensor& down,

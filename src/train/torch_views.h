@@ -23,6 +23,9 @@ namespace pema::train {
 /// A copy [n] (i64) of the targets of all sets, in order.
 [[nodiscard]] at::Tensor targets_of(std::span<const Samples> sets);
 
+/// s B^T [count*r, d]: every adapter's B with its scale folded in.
+[[nodiscard]] at::Tensor scaled_up(const AdapterBlock& block);
+
 /// delta(x) of one block with every adapter on: sum_i s_i B_i A_i x, [rows, d].
 [[nodiscard]] at::Tensor block_delta(const AdapterBlock& block, const at::Tensor& x);
 

@@ -85,11 +85,15 @@ void Walk::train_pools() {
   Workshop workshop = shop();
   const auto people = pool_people();
   const TrainedPool shared = train_shared(workshop, people, options_.methods);
-  if (shared.seconds > 0) timings_.shared = shared.seconds;
-  save_timings();
+  if (shared.seconds > 0) {
+    timings_.shared = shared.seconds;
+    save_timings();
+  }
   const TrainedPool main = train_main(workshop, shared.pool, people, options_.methods);
-  if (main.seconds > 0) timings_.pool = main.seconds;
-  save_timings();
+  if (main.seconds > 0) {
+    timings_.pool = main.seconds;
+    save_timings();
+  }
   foundation_ = lay_foundation(workshop, shared.pool, main.pool, people, options_.methods);
 }
 
