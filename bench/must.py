@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import subprocess
+import sys
 
 
 def arguments(description):
@@ -51,6 +52,7 @@ class Promises:
 
 
 def write(path, promises, values):
+    """Writes and prints everything; ends the program with status 1 when a promise is not met."""
     document = {"generated": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
                 "machine": machine(), "must": promises.entries, "values": values}
     out = pathlib.Path(path)
@@ -61,3 +63,5 @@ def write(path, promises, values):
         shown = f"{value:.4g}" if isinstance(value, float) else value
         print(f"{'met   ' if entry['met'] else 'MISSED'}  {entry['id']}: {shown} {entry['unit']}, goal {entry['goal']}")
     print(f"written to {path}")
+    if not all(entry["met"] for entry in promises.entries):
+        sys.exit(1)
