@@ -4,19 +4,35 @@ add_library(pema_options INTERFACE)
 target_compile_features(pema_options INTERFACE cxx_std_20)
 target_compile_options(pema_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
-  -Wold-style-cast -Woverloaded-virtual -Wnull-dereference)
+  -Wold-style-cast -Woverloaded-virtual
+  # GCC 12 sees overlapping copies in "text" + std::string (GCC bug 105651).
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(PEMA_WERROR)
   target_compile_options(pema_options INTERFACE -Werror)
 endif()
 if(PEMA_SANITIZE)
-  # -Wnull-dereference and -Wmaybe-uninitialized see paths that only the instrumentation makes.
+  # -Wmaybe-uninitialized sees paths that only the instrumentation makes.
   add_compile_options(-fsanitize=${PEMA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
-                      -Wno-null-dereference -Wno-maybe-uninitialized)
+                      -Wno-maybe-uninitialized)
   add_link_options(-fsanitize=${PEMA_SANITIZE})
+endif()
+# Sixty programs are linked: lld takes a tenth of the time of the default linker.
+find_program(PEMA_LLD ld.lld)
+if(PROJECT_IS_TOP_LEVEL AND PEMA_LLD)
+  add_link_options(-fuse-ld=lld)
 endif()
 if(PEMA_LIBFUZZER)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+
+# For a directory whose code is read once, not run in loops: half the time to compile it. The loops are in the libraries.
+macro(pema_compile_quickly)
+  set(PEMA_QUICK ON)
+  add_compile_options($<$<CONFIG:Release>:-O1>)
+  if(PEMA_SANITIZE)
+    add_compile_options(-O0)
+  endif()
+endmacro()
 
 # pema_library(NAME name SOURCES ... PUBLIC libs... PRIVATE libs...)
 # A static library in the pema:: namespace whose headers are the public contract plus the repository root.
@@ -30,6 +46,10 @@ function(pema_library)
     PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_features(${ARG_NAME} PUBLIC cxx_std_20)
+  # It follows values through inlined code, so it is right only where the optimiser works and nothing is instrumented.
+  if(NOT PEMA_SANITIZE AND NOT PEMA_QUICK)
+    target_compile_options(${ARG_NAME} PRIVATE -Wnull-dereference)
+  endif()
   # Header-only libraries and our own interface targets stay out of the installed package.
   set(private "")
   foreach(library IN LISTS ARG_PRIVATE)

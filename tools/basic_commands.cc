@@ -1,3 +1,4 @@
+#include "tools/command_line.h"
 #include "tools/commands/data.h"
 #include "tools/commands/doctor.h"
 #include "tools/commands/generate.h"
@@ -9,7 +10,7 @@
 
 namespace pema::tools {
 
-void add_basic_commands(CLI::App& app, Context& context) {
+void add_basic_commands(Command app, Context& context) {
   add_init(app, context);
   add_data(app, context);
   add_pool(app, context);

@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 
+#include "tools/command_line.h"
 #include "tools/commands/demo.h"
 #include "tools/commands/eval.h"
 #include "tools/commands/pool_train.h"
@@ -8,10 +8,10 @@
 
 namespace pema::tools {
 
-void register_commands(CLI::App& app, Context& context) {
+void register_commands(Command app, Context& context) {
   add_basic_commands(app, context);
-  add_pool_train(*app.get_subcommand("pool"), context);
-  add_profile_enrol(*app.get_subcommand("profile"), context);
+  add_pool_train(app.find("pool"), context);
+  add_profile_enrol(app.find("profile"), context);
   add_eval(app, context);
   add_demo(app, context);
 }

@@ -31,7 +31,7 @@ class Context {
   Context& operator=(const Context&) = delete;
 
   GlobalOptions options;
-  /// What to do, set by the chosen command's CLI11 callback; run after all options are known.
+  /// What to do, set by the chosen command (Command::runs); run after all options are known.
   /// Returns the exit status.
   std::function<int()> action;
   int argc;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "pema/error.h"
+#include "tools/command_line.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -28,19 +29,20 @@ constexpr const char* kFooter = R"(Examples:
 
 Every command has its own --help. Exit codes and --json keys: docs/cli.md.)";
 
-void add_global_options(CLI::App& app, GlobalOptions& options) {
-  app.add_option("--store", options.store, "Folder of the store (default ./pema-store)")
-      ->type_name("DIR")
-      ->envname("PEMA_STORE");
-  app.add_option("--model", options.model,
-                 "Base model, a GGUF file (default: the one that ./dev setup installs)")
-      ->type_name("FILE")
-      ->envname("PEMA_MODEL");
-  app.add_flag("--json", options.json, "Print data as one JSON document on standard output");
-  app.add_flag("--quiet", options.quiet, "No progress and no notes on standard error");
-  app.add_option("--threads", options.threads, "Threads to compute with (default: all cores)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+void add_global_options(Command program, GlobalOptions& options) {
+  program.option("--store", options.store, "Folder of the store (default ./pema-store)")
+      .called("DIR")
+      .from_environment("PEMA_STORE");
+  program
+      .option("--model", options.model,
+              "Base model, a GGUF file (default: the one that ./dev setup installs)")
+      .called("FILE")
+      .from_environment("PEMA_MODEL");
+  program.flag("--json", options.json, "Print data as one JSON document on standard output");
+  program.flag("--quiet", options.quiet, "No progress and no notes on standard error");
+  program.option("--threads", options.threads, "Threads to compute with (default: all cores)")
+      .called("N")
+      .within(1, 1024);
 }
 
 /// One line on standard error and, with --json, the same as an object on standard output.
@@ -74,7 +76,7 @@ int parse_and_run(CLI::App& app, Context& context) {
 
 }  // namespace
 
-int run_program(int argc, char** argv, void (*add_commands)(CLI::App&, Context&)) try {
+int run_program(int argc, char** argv, void (*add_commands)(Command, Context&)) try {
   prepare_descriptors();
   install_signal_handlers();
   Context context(argc, argv);
@@ -84,8 +86,9 @@ int run_program(int argc, char** argv, void (*add_commands)(CLI::App&, Context&)
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("pema ") + PEMA_VERSION);
     app.footer(kFooter);
-    add_global_options(app, context.options);
-    add_commands(app, context);
+    const Command program(&app);
+    add_global_options(program, context.options);
+    add_commands(program, context);
     return parse_and_run(app, context);
   } catch (const OutputClosed&) {
     return kExitPipe;

@@ -3,11 +3,11 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
 
 #include "pema/error.h"
+#include "tools/command_line.h"
 #include "tools/context.h"
 
 namespace pema::tools {
@@ -35,14 +35,10 @@ int become_train_program(const Context& context) {
        "; build it again with `./dev build`");
 }
 
-void add_forwarder(CLI::App& parent, const char* name, const char* text, Context& context) {
-  CLI::App* command = parent.add_subcommand(name, text);
-  // Everything behind the name, --help included, is for the other program.
-  command->fallthrough(false);
-  command->prefix_command();
-  command->set_help_flag();
-  command->callback(
-      [&context] { context.action = [&context] { return become_train_program(context); }; });
+void add_forwarder(Command parent, const char* name, const char* text, Context& context) {
+  const Command command = parent.add(name, text);
+  command.takes_anything();
+  command.runs(context, [&context] { return become_train_program(context); });
 }
 
 }  // namespace
@@ -57,9 +53,9 @@ std::string find_train_program() {
   return {};
 }
 
-void add_training_forwarders(CLI::App& app, Context& context) {
-  add_forwarder(*app.get_subcommand("pool"), "train", kPoolTrainText, context);
-  add_forwarder(*app.get_subcommand("profile"), "enrol", kProfileEnrolText, context);
+void add_training_forwarders(Command app, Context& context) {
+  add_forwarder(app.find("pool"), "train", kPoolTrainText, context);
+  add_forwarder(app.find("profile"), "enrol", kProfileEnrolText, context);
   add_forwarder(app, "eval", kEvalText, context);
   add_forwarder(app, "demo", kDemoText, context);
 }

@@ -3,12 +3,9 @@
 
 #include <string>
 
-namespace CLI {
-class App;
-}
-
 namespace pema::tools {
 
+class Command;
 class Context;
 
 /// What `--help` says of them; both programs use these texts.
@@ -20,7 +17,7 @@ inline constexpr const char* kDemoText =
 
 /// Adds the training commands to `app` (which has the groups `pool` and `profile`) as names that
 /// hand the whole command line to `pema-train`.
-void add_training_forwarders(CLI::App& app, Context& context);
+void add_training_forwarders(Command app, Context& context);
 
 /// Path of `pema-train` beside this program or in ../libexec/pema; empty when it is not there.
 [[nodiscard]] std::string find_train_program();

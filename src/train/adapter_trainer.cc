@@ -18,7 +18,7 @@ LowRank fit_residual_adapter(const VocabularyLoss& loss, const at::Tensor& train
   const auto delta = [&](const at::Tensor& x) {
     return at::mm(at::mm(x, adapter.down.t()), adapter.up);
   };
-  FitPlan plan{stage, loss.train().size(), &options, {}, {}, {}, progress};
+  FitPlan plan{stage, loss.train().size(), &options, progress};
   plan.groups = {{{adapter.down, adapter.up}, options.learning_rate, options.weight_decay}};
   plan.loss = [&](const at::Tensor& index) {
     const at::Tensor x =
@@ -59,7 +59,8 @@ std::shared_ptr<const AdapterBlock> train_adapter(const Base& base, const Sample
   std::shared_ptr<const AdapterBlock> result;
   translate_torch_errors([&] {
     const ThreadScope threads;
-    const VocabularyLoss loss(base, {&train, 1}, {&dev, 1}, options.vocabulary);
+    const VocabularyLoss loss(base, {&train, 1}, {&dev, 1}, options.vocabulary,
+                              options.interpolation);
     const LowRank adapter =
         fit_residual_adapter(loss, with_shared(loss.train(), shared),
                              with_shared(loss.dev(), shared), rank, options, "adapter", progress);

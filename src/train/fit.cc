@@ -77,6 +77,7 @@ FitResult fit(const FitPlan& plan, at::Generator& generator) {
     best_loss = plan.dev_loss();
   }
   for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+    if (plan.before_epoch) plan.before_epoch(epoch);
     const at::Tensor order =
         at::randperm(plan.rows, generator, at::TensorOptions().dtype(at::kLong));
     double sum = 0;

@@ -42,12 +42,14 @@ struct FitPlan {
   std::string_view stage;  ///< for progress and messages
   std::int64_t rows = 0;
   const OptimiserOptions* options = nullptr;
-  std::vector<ParameterGroup> groups;
-  /// Mean loss of the rows with these numbers [b], differentiable in the parameters.
-  std::function<at::Tensor(const at::Tensor& index)> loss;
-  /// Mean dev loss without dropout or noise; empty when there are no dev rows.
-  std::function<double()> dev_loss;
   Progress* progress = nullptr;
+  std::vector<ParameterGroup> groups = {};
+  /// Mean loss of the rows with these numbers [b], differentiable in the parameters.
+  std::function<at::Tensor(const at::Tensor& index)> loss = {};
+  /// Called before epoch 0, 1, ...; may change the parameters. Empty: nothing to do.
+  std::function<void(std::int64_t epoch)> before_epoch = {};
+  /// Mean dev loss without dropout or noise; empty when there are no dev rows.
+  std::function<double()> dev_loss = {};
 };
 
 struct FitResult {

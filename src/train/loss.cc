@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "src/train/threads.h"
@@ -30,10 +31,31 @@ void for_blocks(const at::Tensor& y, const at::Tensor& weight, const at::Tensor&
   });
 }
 
-/// Minus the sum of the targets' log-probabilities.
-double target_loss(const at::Tensor& log_p, const at::Tensor& column) {
-  return -log_p.gather(1, column).sum(at::kDouble).item<double>();
-}
+/// Some of the rows of a loss.
+class Block {
+ public:
+  Block(const LossRows& rows, std::int64_t start, std::int64_t count)
+      : target_(rows.target.narrow(0, start, count).unsqueeze(1)), lambda_(rows.lambda) {
+    if (lambda_ < 1) other_ = rows.base.narrow(0, start, count) + std::log1p(-lambda_);
+  }
+
+  [[nodiscard]] const at::Tensor& target() const { return target_; }  ///< [count, 1]
+  /// log(lambda p) of the targets, [count].
+  [[nodiscard]] at::Tensor own(const at::Tensor& log_p) const {
+    return log_p.gather(1, target_).squeeze(1) + std::log(lambda_);
+  }
+  /// log of the mixture, [count].
+  [[nodiscard]] at::Tensor mixed(const at::Tensor& own) const {
+    return other_.defined() ? at::logaddexp(own, other_) : own;
+  }
+
+ private:
+  at::Tensor target_;
+  double lambda_;
+  at::Tensor other_;  ///< log((1 - lambda) P_lm(target)); undefined when lambda is 1
+};
+
+double minus_sum(const at::Tensor& mixed) { return -mixed.sum(at::kDouble).item<double>(); }
 
 /// Loss and gradient with respect to y [b, d] at once.
 struct LossAndGradient {
@@ -42,18 +64,20 @@ struct LossAndGradient {
 };
 
 LossAndGradient loss_and_gradient(const at::Tensor& y, const at::Tensor& weight,
-                                  const at::Tensor& target, const at::Tensor& tail) {
+                                  const LossRows& all) {
   const at::NoGradGuard no_grad;
   LossAndGradient result{0, at::empty_like(y)};
-  const at::Tensor column = target.unsqueeze(1);
   const at::Tensor minus_one = at::full({1, 1}, -1.0F);
   std::vector<double> losses(static_cast<std::size_t>(y.size(0)), 0.0);  // at each block's start
-  for_blocks(y, weight, tail, [&](std::int64_t start, std::int64_t rows, at::Tensor log_p) {
-    const at::Tensor at_target = column.narrow(0, start, rows);
-    losses[static_cast<std::size_t>(start)] = target_loss(log_p, at_target);
-    log_p.exp_().scatter_add_(1, at_target, minus_one.expand({rows, 1}));
+  for_blocks(y, weight, all.tail, [&](std::int64_t start, std::int64_t rows, at::Tensor log_p) {
+    const Block block(all, start, rows);
+    const at::Tensor own = block.own(log_p);
+    const at::Tensor mixed = block.mixed(own);
+    losses[static_cast<std::size_t>(start)] = minus_sum(mixed);
+    log_p.exp_().scatter_add_(1, block.target(), minus_one.expand({rows, 1}));
     at::Tensor out = result.gradient.narrow(0, start, rows);
     at::mm_out(out, log_p.narrow(1, 0, weight.size(0)), weight);
+    if (all.lambda < 1) out.mul_(at::exp(own - mixed).unsqueeze(1));
   });
   const double count = static_cast<double>(std::max<std::int64_t>(1, y.size(0)));
   result.loss = std::accumulate(losses.begin(), losses.end(), 0.0) / count;
@@ -99,26 +123,27 @@ at::Tensor rms_norm(const at::Tensor& h, const at::Tensor& weight, double eps) {
   return h * at::rsqrt(h.square().mean(1, true) + eps) * weight;
 }
 
-at::Tensor cross_entropy(const at::Tensor& y, const at::Tensor& weight, const at::Tensor& target,
-                         const at::Tensor& tail) {
-  const LossAndGradient known = loss_and_gradient(y.detach(), weight, target, tail);
+at::Tensor cross_entropy(const at::Tensor& y, const at::Tensor& weight, const LossRows& rows) {
+  const LossAndGradient known = loss_and_gradient(y.detach(), weight, rows);
   return Known::apply(y, known.gradient, known.loss);
 }
 
-double cross_entropy_value(const at::Tensor& y, const at::Tensor& weight, const at::Tensor& target,
-                           const at::Tensor& tail) {
+double cross_entropy_value(const at::Tensor& y, const at::Tensor& weight, const LossRows& all) {
   const at::NoGradGuard no_grad;
-  const at::Tensor column = target.unsqueeze(1);
   std::vector<double> losses(static_cast<std::size_t>(y.size(0)), 0.0);
-  for_blocks(y, weight, tail, [&](std::int64_t start, std::int64_t rows, const at::Tensor& log_p) {
-    losses[static_cast<std::size_t>(start)] = target_loss(log_p, column.narrow(0, start, rows));
-  });
+  for_blocks(y, weight, all.tail,
+             [&](std::int64_t start, std::int64_t rows, const at::Tensor& log_p) {
+               const Block block(all, start, rows);
+               losses[static_cast<std::size_t>(start)] = minus_sum(block.mixed(block.own(log_p)));
+             });
   return std::accumulate(losses.begin(), losses.end(), 0.0) /
          static_cast<double>(std::max<std::int64_t>(1, y.size(0)));
 }
 
 VocabularyLoss::VocabularyLoss(const Base& base, std::span<const Samples> train,
-                               std::span<const Samples> dev, std::int64_t vocabulary) {
+                               std::span<const Samples> dev, std::int64_t vocabulary,
+                               double interpolation)
+    : lambda_(interpolation) {
   BaseScores own_scores;
   BaseScores& scores = base.scores != nullptr ? *base.scores : own_scores;
   const std::int64_t vocab = base.info->vocab;
@@ -153,7 +178,8 @@ Rows VocabularyLoss::make_rows(const Base& base, std::span<const Samples> sets,
   }
   rows.input = features_of(sets);
   rows.state = post_norm_states(base, rows.input);
-  if (words() == base.info->vocab) return rows;
+  const bool whole = words() == base.info->vocab;
+  if (whole && lambda_ >= 1) return rows;
   at::Tensor all = at::empty({rows.size()});
   float* out = all.data_ptr<float>();
   for (const Samples& set : sets) {
@@ -162,6 +188,7 @@ Rows VocabularyLoss::make_rows(const Base& base, std::span<const Samples> sets,
     out = std::copy(partition.begin(), partition.end(), out);
   }
   at::Tensor inside = at::empty({rows.size()});
+  at::Tensor logits = at::empty({rows.size()});
   for_blocks(
       rows.state, weight_, {},
       [&](std::int64_t start, std::int64_t count, const at::Tensor& log_p) {
@@ -169,8 +196,11 @@ Rows VocabularyLoss::make_rows(const Base& base, std::span<const Samples> sets,
         const at::Tensor word = rows.target.narrow(0, start, count);
         const at::Tensor logit =
             (rows.state.narrow(0, start, count) * weight_.index_select(0, word)).sum(1);
+        logits.narrow(0, start, count).copy_(logit);
         inside.narrow(0, start, count).copy_(logit - log_p.gather(1, word.unsqueeze(1)).squeeze(1));
       });
+  if (lambda_ < 1) rows.base = logits - all;
+  if (whole) return rows;
   // The rest of a row's base mass; rounding may leave a little less than nothing.
   const at::Tensor rest = at::clamp_min(-at::expm1(inside - all), 1e-30);
   rows.tail = all + at::log(rest);
@@ -178,12 +208,15 @@ Rows VocabularyLoss::make_rows(const Base& base, std::span<const Samples> sets,
 }
 
 at::Tensor VocabularyLoss::operator()(const at::Tensor& y, const at::Tensor& index) const {
-  const at::Tensor tail = train_.tail.defined() ? train_.tail.index_select(0, index) : at::Tensor();
-  return cross_entropy(y, weight_, train_.target.index_select(0, index), tail);
+  const auto chosen = [&](const at::Tensor& all) {
+    return all.defined() ? all.index_select(0, index) : at::Tensor();
+  };
+  return cross_entropy(y, weight_,
+                       {chosen(train_.target), chosen(train_.tail), lambda_, chosen(train_.base)});
 }
 
 double VocabularyLoss::dev_value(const at::Tensor& y) const {
-  return cross_entropy_value(y, weight_, dev_.target, dev_.tail);
+  return cross_entropy_value(y, weight_, {dev_.target, dev_.tail, lambda_, dev_.base});
 }
 
 }  // namespace pema::train

@@ -96,7 +96,8 @@ ProfileMask fit_mask(const Base& base, const Pool& pool, const Samples& train, c
                      const MaskOptions& options, Progress* progress) {
   const ThreadScope threads;
   const OptimiserOptions& optimiser = options.optimiser;
-  const VocabularyLoss loss(base, {&train, 1}, {&dev, 1}, optimiser.vocabulary);
+  const VocabularyLoss loss(base, {&train, 1}, {&dev, 1}, optimiser.vocabulary,
+                            optimiser.interpolation);
   const PoolMatrices matrices(pool);
   const at::Tensor train_base = with_shared(loss.train(), pool.shared());
   const at::Tensor dev_base = with_shared(loss.dev(), pool.shared());
@@ -107,7 +108,7 @@ ProfileMask fit_mask(const Base& base, const Pool& pool, const Samples& train, c
   // A soft mask's weights are free; they start around one half, where an undecided bit would be.
   if (options.soft) logits += 0.5;
   logits.requires_grad_();
-  FitPlan plan{"mask", loss.train().size(), &optimiser, {}, {}, {}, progress};
+  FitPlan plan{"mask", loss.train().size(), &optimiser, progress};
   plan.groups = {{{logits}, optimiser.learning_rate, optimiser.weight_decay}};
   plan.loss = [&](const at::Tensor& index) {
     const at::Tensor x =

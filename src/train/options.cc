@@ -21,6 +21,7 @@ OptimiserOptions OptimiserOptions::for_masks() {
   options.batch = 128;
   options.learning_rate = 0.05;
   options.bottleneck_dropout = 0.5;
+  options.interpolation = 0.8;
   options.vocabulary = 4096;
   return options;
 }
@@ -42,6 +43,7 @@ void OptimiserOptions::validate() const {
   check_range(weight_decay, 0, 10, "weight_decay");
   check_range(input_dropout, 0, 0.95, "input_dropout");
   check_range(bottleneck_dropout, 0, 0.95, "bottleneck_dropout");
+  check_range(interpolation, 0.01, 1, "interpolation");
   check_range(static_cast<double>(vocabulary), 0, 1e9, "vocabulary");
 }
 

@@ -13,6 +13,7 @@ struct Rows {
   at::Tensor state;   ///< [n, d] x, the head's input; the same tensor as `input` at post_norm
   at::Tensor target;  ///< [n] i64, places in the loss's vocabulary
   at::Tensor tail;    ///< [n] log of the base mass outside it; undefined with the full vocabulary
+  at::Tensor base;    ///< [n] log P_lm(target); undefined when the loss does not mix it in
 
   [[nodiscard]] std::int64_t size() const { return target.defined() ? target.size(0) : 0; }
 };

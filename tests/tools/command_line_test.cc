@@ -63,6 +63,22 @@ TEST_F(CommandLine, VersionIsOneLine) {
   EXPECT_THAT(version.out, StartsWith("pema 0."));
 }
 
+TEST_F(CommandLine, ARefusedNumberIsNamedWithWhatIsAllowed) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"pool", "show", "x", "--version", "0"}, "--version: '0' is not a number above 0;"},
+      {{"pool", "show", "x", "--version", "two"}, "--version: 'two' is not a number above 0;"},
+      {{"profile", "ls", "--limit", "nan"}, "--limit: 'nan' is not a number above 0;"},
+      {{"doctor", "--threads", "1025"}, "--threads: '1025' is not a number from 1 to 1024;"},
+      {{"generate", "--tokens", "0", "x"}, "--tokens: '0' is not a number from 1 to 1048576;"},
+  };
+  for (const auto& [arguments, text] : cases) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.status, 2) << text;
+    EXPECT_THAT(outcome.err, StartsWith("pema: error: " + text));
+  }
+  EXPECT_EQ(run({"doctor", "--threads", "1024", "--quiet", "--json"}).err, "");
+}
+
 TEST_F(CommandLine, WrongUseIsStatusTwoWithTheWayOut) {
   const std::vector<std::vector<std::string>> wrong = {
       {},

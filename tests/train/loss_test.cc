@@ -10,13 +10,17 @@ namespace {
 
 using namespace test;
 
-/// logaddexp(logsumexp(W y), tail) - (W y)[target], mean over rows, in float64.
-double direct(const at::Tensor& y, const at::Tensor& weight, const at::Tensor& target,
-              const at::Tensor& tail) {
-  const at::Tensor logits = at::mm(y.to(at::kDouble), weight.to(at::kDouble).t());
-  const at::Tensor inside = at::logsumexp(logits, 1);
-  const at::Tensor all = tail.defined() ? at::logaddexp(inside, tail.to(at::kDouble)) : inside;
-  return (all - logits.gather(1, target.unsqueeze(1)).squeeze(1)).mean().item<double>();
+/// -log(lambda p + (1 - lambda) P_lm), p = softmax with the tail's mass, mean over rows, in float64
+/// and without logarithms of sums.
+double direct(const at::Tensor& y, const at::Tensor& weight, const LossRows& rows) {
+  const at::Tensor e = at::exp(at::mm(y.to(at::kDouble), weight.to(at::kDouble).t()));
+  at::Tensor total = e.sum(1);
+  if (rows.tail.defined()) total = total + at::exp(rows.tail.to(at::kDouble));
+  at::Tensor p = e.gather(1, rows.target.unsqueeze(1)).squeeze(1) / total;
+  if (rows.lambda < 1) {
+    p = rows.lambda * p + (1 - rows.lambda) * at::exp(rows.base.to(at::kDouble));
+  }
+  return -p.log().mean().item<double>();
 }
 
 struct Problem {
@@ -24,22 +28,31 @@ struct Problem {
   at::Tensor weight = view_of(normal_matrix(20, kHidden, 0.6, 4).view()).clone();
   at::Tensor target = at::arange(0, 7, at::TensorOptions().dtype(at::kLong));
   at::Tensor tail = at::linspace(-2.0, 2.0, 7);
+  at::Tensor base = at::linspace(-6.0, -0.5, 7);
+
+  /// With and without a tail, alone and mixed.
+  [[nodiscard]] std::vector<LossRows> cases() const {
+    return {{target, tail, 1, {}},
+            {target, {}, 1, {}},
+            {target, tail, 0.7, base},
+            {target, {}, 0.05, base}};
+  }
 };
 
 TEST(CrossEntropy, ValueIsTheDirectOne) {
   const Problem p;
-  for (const at::Tensor& tail : {p.tail, at::Tensor()}) {
-    const double expected = direct(p.y, p.weight, p.target, tail);
-    EXPECT_NEAR(cross_entropy(p.y, p.weight, p.target, tail).item<double>(), expected, 1e-5);
-    EXPECT_NEAR(cross_entropy_value(p.y, p.weight, p.target, tail), expected, 1e-5);
+  for (const LossRows& rows : p.cases()) {
+    const double expected = direct(p.y, p.weight, rows);
+    EXPECT_NEAR(cross_entropy(p.y, p.weight, rows).item<double>(), expected, 1e-5);
+    EXPECT_NEAR(cross_entropy_value(p.y, p.weight, rows), expected, 1e-5);
   }
 }
 
 TEST(CrossEntropy, GradientMatchesFiniteDifferences) {
   const Problem p;
-  for (const at::Tensor& tail : {p.tail, at::Tensor()}) {
+  for (const LossRows& rows : p.cases()) {
     at::Tensor y = p.y.clone().requires_grad_();
-    (cross_entropy(y, p.weight, p.target, tail) * 3.0).backward();
+    (cross_entropy(y, p.weight, rows) * 3.0).backward();
     const at::Tensor gradient = y.grad();
     for (std::int64_t row = 0; row < 7; ++row) {
       for (std::int64_t k = 0; k < kHidden; ++k) {
@@ -47,7 +60,7 @@ TEST(CrossEntropy, GradientMatchesFiniteDifferences) {
         const auto moved = [&](double by) {
           at::Tensor copy = p.y.to(at::kDouble);
           copy[row][k] += by;
-          return direct(copy, p.weight, p.target, tail);
+          return direct(copy, p.weight, rows);
         };
         const double expected = 3.0 * (moved(kStep) - moved(-kStep)) / (2.0 * kStep);
         EXPECT_NEAR(gradient[row][k].item<double>(), expected, 2e-5) << row << ", " << k;
@@ -61,9 +74,12 @@ TEST(CrossEntropy, ManyBlocksGiveTheSameAsOne) {
   const at::Tensor weight = at::linspace(-1.0, 1.0, 200000 * 2).view({200000, 2});
   const at::Tensor y = at::linspace(-1.0, 1.0, 100 * 2).view({100, 2});
   const at::Tensor target = at::arange(0, 100, at::TensorOptions().dtype(at::kLong)) * 2000;
-  EXPECT_NEAR(cross_entropy_value(y, weight, target, {}), direct(y, weight, target, {}), 1e-4);
-  EXPECT_NEAR(cross_entropy(y, weight, target, {}).item<double>(), direct(y, weight, target, {}),
-              1e-4);
+  const at::Tensor base = at::linspace(-9.0, -0.1, 100);
+  for (const double lambda : {1.0, 0.8}) {
+    const LossRows rows{target, {}, lambda, base};
+    EXPECT_NEAR(cross_entropy_value(y, weight, rows), direct(y, weight, rows), 1e-4);
+    EXPECT_NEAR(cross_entropy(y, weight, rows).item<double>(), direct(y, weight, rows), 1e-4);
+  }
 }
 
 class Restricted : public ::testing::Test {
@@ -74,8 +90,8 @@ class Restricted : public ::testing::Test {
   std::array<Samples, 1> train_views_{train_.view()};
   std::array<Samples, 1> dev_views_{dev_.view()};
 
-  [[nodiscard]] VocabularyLoss loss(std::int64_t vocabulary) const {
-    return VocabularyLoss(model_.base(), train_views_, dev_views_, vocabulary);
+  [[nodiscard]] VocabularyLoss loss(std::int64_t vocabulary, double interpolation = 1) const {
+    return VocabularyLoss(model_.base(), train_views_, dev_views_, vocabulary, interpolation);
   }
 };
 
@@ -88,6 +104,11 @@ TEST_F(Restricted, EqualsTheFullLossAtDeltaZero) {
   const double expected = residual_nll(model_, dev_, nullptr);
   EXPECT_NEAR(full.dev_value(full.dev().state), expected, 1e-5);
   EXPECT_NEAR(some.dev_value(some.dev().state), expected, 1e-5);
+  // Mixing the base model into itself changes nothing either, in either vocabulary.
+  for (const std::int64_t vocabulary : {0, 1}) {
+    const VocabularyLoss mixed = loss(vocabulary, 0.4);
+    EXPECT_NEAR(mixed.dev_value(mixed.dev().state), expected, 1e-5) << vocabulary;
+  }
 }
 
 TEST_F(Restricted, GradientIsTheFullOneWhenEveryWordIsInside) {

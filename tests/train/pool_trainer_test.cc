@@ -127,6 +127,44 @@ TEST_F(PoolTrainer, ANewPersonsMaskOverATrainedPoolHelps) {
             residual_nll(model_, dev_[5], result.shared.get()) - 0.05);
 }
 
+TEST_F(PoolTrainer, QueryRowsTeachTheAdaptersButNotTheMask) {
+  std::vector<PoolPerson> people = people_;
+  for (PoolPerson& person : people) person.dev = {};  // keep the last epoch, not the best
+  people[2] = {{}, {}, train_[2].view()};
+  PoolOptions how = options();
+  how.shared_rank = 0;
+  how.mask_restarts = 0;
+  how.joint.epochs = 1;
+  const PoolResult early = train_pool(model_.base(), people, how);
+  how.joint.epochs = 20;
+  const PoolResult late = train_pool(model_.base(), people, how);
+  EXPECT_EQ(early.masks[2], late.masks[2]);
+  EXPECT_NE(early.masks[3], late.masks[3]);
+  EXPECT_LT(residual_nll(model_, train_[2], nullptr, late.adapters.get(), &late.masks[2].down),
+            residual_nll(model_, train_[2], nullptr) - 0.1);
+  people[2].query = {};
+  EXPECT_NE(train_pool(model_.base(), people, how).adapters->digest(), late.adapters->digest());
+}
+
+TEST_F(PoolTrainer, ARestartDrawsEveryMaskAnew) {
+  std::vector<PoolPerson> people = people_;
+  for (PoolPerson& person : people) person.dev = {};
+  PoolOptions how = options();
+  how.shared_rank = 0;
+  how.joint.epochs = 4;
+  how.mask_learning_rate = 1e-12;  // masks stay what they were drawn as
+  const auto masks_after = [&](std::int64_t restarts, std::int64_t epochs) {
+    how.mask_restarts = restarts;
+    how.joint.epochs = epochs;
+    return train_pool(model_.base(), people, how).masks;
+  };
+  const auto first = masks_after(0, 4);
+  const auto second = masks_after(1, 4);
+  for (std::size_t p = 0; p < people.size(); ++p) EXPECT_NE(first[p], second[p]);
+  EXPECT_EQ(masks_after(1, 1), first);  // never before the first epoch
+  EXPECT_NE(masks_after(2, 4), second);
+}
+
 TEST_F(PoolTrainer, SameSeedSameBytes) {
   PoolOptions how = options();
   how.shared.epochs = 1;
@@ -174,6 +212,7 @@ TEST_F(PoolTrainer, RefusesWhatItCannotTrain) {
   refused("both are 0", people_, [](PoolOptions& o) { o.adapters = o.shared_rank = 0; });
   refused("k is 33", people_, [](PoolOptions& o) { o.k = 33; });
   refused("mask_learning_rate", people_, [](PoolOptions& o) { o.mask_learning_rate = 0; });
+  refused("mask_restarts", people_, [](PoolOptions& o) { o.mask_restarts = -1; });
   refused("bottleneck_dropout", people_, [](PoolOptions& o) { o.joint.bottleneck_dropout = 1; });
   refused("rank", people_, [](PoolOptions& o) { o.rank = 0; });
   const SampleSet narrow(normal_matrix(3, kHidden - 1, 1.0, 1), {0, 1, 2}, {0, 3}, {1});
@@ -182,6 +221,11 @@ TEST_F(PoolTrainer, RefusesWhatItCannotTrain) {
   expect_error(
       ErrorCode::kMismatch, [&] { (void)train_pool(model_.base(), mixed, options()); },
       "person 2 dev");
+  mixed = people_;
+  mixed[4].query = narrow.view();
+  expect_error(
+      ErrorCode::kMismatch, [&] { (void)train_pool(model_.base(), mixed, options()); },
+      "person 4 query");
 }
 
 }  // namespace

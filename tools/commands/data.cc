@@ -1,8 +1,8 @@
 #include "tools/commands/data.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
+#include "tools/command_line.h"
 #include "tools/context.h"
 #include "tools/experiment/data_source.h"
 #include "tools/terminal/json_output.h"
@@ -69,29 +69,23 @@ int run_show(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_data(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("data", "People's texts in LaMP's layout");
-  group->require_subcommand(1);
-  group->footer("Examples:\n  pema data build --out changelogs\n  pema data show changelogs");
+void add_data(Command app, Context& context) {
+  const Command group = app.add_group("data", "People's texts in LaMP's layout");
+  group.footer("Examples:\n  pema data build --out changelogs\n  pema data show changelogs");
 
   auto build_options = std::make_shared<Options>();
-  CLI::App* build = group->add_subcommand("build", "Write a data set from this machine's texts");
-  build->footer(kBuildFooter);
-  build->add_option("--out", build_options->out, "Folder to write")->required();
-  add_data_options(*build, build_options->data);
-  build->callback([&context, build_options] {
-    context.action = [&context, build_options] { return run_build(context, *build_options); };
-  });
+  const Command build = group.add("build", "Write a data set from this machine's texts");
+  build.footer(kBuildFooter);
+  build.option("--out", build_options->out, "Folder to write").required();
+  add_data_options(build, build_options->data);
+  build.runs(context, [&context, build_options] { return run_build(context, *build_options); });
 
   auto show_options = std::make_shared<Options>();
-  CLI::App* show_command = group->add_subcommand("show", "List the people of a data set");
-  show_command->add_option("DIR", show_options->out, "Folder in LaMP's layout")->required();
-  show_command->add_option("--task", show_options->data.task,
-                           "LaMP task, when the files do not say it");
-  show_command->footer("Examples:\n  pema data show changelogs\n  pema data show LaMP_4 --json");
-  show_command->callback([&context, show_options] {
-    context.action = [&context, show_options] { return run_show(context, *show_options); };
-  });
+  const Command show_command = group.add("show", "List the people of a data set");
+  show_command.option("DIR", show_options->out, "Folder in LaMP's layout").required();
+  show_command.option("--task", show_options->data.task, "LaMP task, when the files do not say it");
+  show_command.footer("Examples:\n  pema data show changelogs\n  pema data show LaMP_4 --json");
+  show_command.runs(context, [&context, show_options] { return run_show(context, *show_options); });
 }
 
 }  // namespace pema::tools

@@ -1,8 +1,8 @@
 #include "tools/commands/demo.h"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 
+#include "tools/command_line.h"
 #include "tools/context.h"
 #include "tools/experiment/data_source.h"
 #include "tools/experiment/demo_report.h"
@@ -107,18 +107,16 @@ int run_demo(Context& context, const DemoOptions& options) {
 
 }  // namespace
 
-void add_demo(CLI::App& app, Context& context) {
+void add_demo(Command app, Context& context) {
   auto options = std::make_shared<DemoOptions>();
   options->data.build.people = 36;
-  CLI::App* command = app.add_subcommand("demo", kDemoText);
-  command->footer(kFooter);
-  add_data_options(*command, options->data);
-  command->add_option("--out", options->out, "Folder of the report, the data set and the store");
-  command->add_option("--cache", options->cache, "Folder of cached features");
-  command->add_option("--seed", options->seed, "Seed of everything that draws");
-  command->callback([&context, options] {
-    context.action = [&context, options] { return run_demo(context, *options); };
-  });
+  const Command command = app.add("demo", kDemoText);
+  command.footer(kFooter);
+  add_data_options(command, options->data);
+  command.option("--out", options->out, "Folder of the report, the data set and the store");
+  command.option("--cache", options->cache, "Folder of cached features");
+  command.option("--seed", options->seed, "Seed of everything that draws");
+  command.runs(context, [&context, options] { return run_demo(context, *options); });
 }
 
 }  // namespace pema::tools

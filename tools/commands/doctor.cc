@@ -1,11 +1,11 @@
 #include "tools/commands/doctor.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tools/command_line.h"
 #include "tools/commands/checks.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
@@ -116,11 +116,11 @@ Check check_store(Context& context) {
   return check;
 }
 
-void add_doctor(CLI::App& app, Context& context) {
-  CLI::App* command =
-      app.add_subcommand("doctor", "Say what is missing on this machine and how to get it");
-  command->footer(kFooter);
-  command->callback([&context] { context.action = [&context] { return run_doctor(context); }; });
+void add_doctor(Command app, Context& context) {
+  const Command command =
+      app.add("doctor", "Say what is missing on this machine and how to get it");
+  command.footer(kFooter);
+  command.runs(context, [&context] { return run_doctor(context); });
 }
 
 }  // namespace pema::tools

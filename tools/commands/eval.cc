@@ -1,8 +1,8 @@
 #include "tools/commands/eval.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "tools/command_line.h"
 #include "tools/context.h"
 #include "tools/experiment/data_source.h"
 #include "tools/experiment/demo_report.h"
@@ -150,26 +150,23 @@ int run_eval(Context& context, const EvalOptions& options) {
 
 }  // namespace
 
-void add_eval(CLI::App& app, Context& context) {
+void add_eval(Command app, Context& context) {
   auto options = std::make_shared<EvalOptions>();
   options->data.build.people = 36;
-  CLI::App* command = app.add_subcommand("eval", kEvalText);
-  command->footer(kFooter);
-  add_data_options(*command, options->data);
-  command
-      ->add_option("--method", options->methods, "Methods, comma-separated (default: all but pema)")
-      ->delimiter(',');
-  command->add_option("--work", options->work, "Folder of data sets and stores");
-  command->add_option("--cache", options->cache, "Folder of cached features");
-  command->add_option("--seed", options->seed, "Seed of everything that draws");
-  add_pema_options(*command, options->pema);
-  command->callback([&context, options, command] {
-    for (const CLI::Option* option : command->get_options()) {
-      options->pema_given =
-          options->pema_given || (option->get_group().starts_with("PEMA") && option->count() > 0);
-    }
+  const Command command = app.add("eval", kEvalText);
+  command.footer(kFooter);
+  add_data_options(command, options->data);
+  command.option("--method", options->methods, "Methods, comma-separated (default: all but pema)")
+      .split_at(',');
+  command.option("--work", options->work, "Folder of data sets and stores");
+  command.option("--cache", options->cache, "Folder of cached features");
+  command.option("--seed", options->seed, "Seed of everything that draws");
+  const std::vector<Argument> pema = add_pema_options(command, options->pema);
+  command.runs(context, [&context, options, pema] {
+    options->pema_given = std::any_of(pema.begin(), pema.end(),
+                                      [](const Argument& argument) { return argument.given(); });
     options->pema.seed = options->seed;
-    context.action = [&context, options] { return run_eval(context, *options); };
+    return run_eval(context, *options);
   });
 }
 

@@ -1,11 +1,11 @@
 #include "tools/commands/generate.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "tools/command_line.h"
 #include "tools/commands/chat.h"
 #include "tools/commands/lookup.h"
 #include "tools/commands/prompt_source.h"
@@ -151,53 +151,52 @@ int run_generate(Context& context, GenerateOptions options) {
   return 0;
 }
 
-void add_sampling_options(CLI::App& command, SpeakOptions& options) {
-  command.add_option("--tokens,-n", options.tokens, "At most so many tokens")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1 << 20));
+void add_sampling_options(Command command, SpeakOptions& options) {
+  command.option("--tokens,-n", options.tokens, "At most so many tokens")
+      .shows_default()
+      .within(1, 1 << 20);
   command
-      .add_option("--temperature,-t", options.sampling.temperature,
-                  "0: always the likeliest token; higher: freer")
-      ->capture_default_str();
-  command.add_option("--top-k", options.sampling.top_k, "Only the K likeliest tokens (0: all)")
-      ->capture_default_str();
-  command.add_option("--top-p", options.sampling.top_p, "Only the likeliest tokens with mass P")
-      ->capture_default_str();
+      .option("--temperature,-t", options.sampling.temperature,
+              "0: always the likeliest token; higher: freer")
+      .shows_default();
+  command.option("--top-k", options.sampling.top_k, "Only the K likeliest tokens (0: all)")
+      .shows_default();
+  command.option("--top-p", options.sampling.top_p, "Only the likeliest tokens with mass P")
+      .shows_default();
   command
-      .add_option("--min-p", options.sampling.min_p,
-                  "Only tokens at least P times as likely as the likeliest")
-      ->capture_default_str();
-  command.add_option("--stop", options.stops, "End before this text (may be repeated)");
+      .option("--min-p", options.sampling.min_p,
+              "Only tokens at least P times as likely as the likeliest")
+      .shows_default();
+  command.option("--stop", options.stops, "End before this text (may be repeated)");
 }
 
 }  // namespace
 
-void add_generate(CLI::App& app, Context& context) {
+void add_generate(Command app, Context& context) {
   auto options = std::make_shared<GenerateOptions>();
-  CLI::App* command =
-      app.add_subcommand("generate", "Continue a text, or chat, under a person's profile");
-  CLI::Option* prompt = command->add_option("PROMPT", options->prompt, "The text to continue");
-  command->add_option("--profile,-p", options->profile, "Who speaks (default: the plain model)");
-  command->add_option("--file,-f", options->file, "Read the prompt from a file");
-  command->add_flag("--chat", options->chat, "The prompt is a user's message, not a text");
-  command->add_option("--system", options->system, "System message of --chat");
-  add_sampling_options(*command, options->speak);
-  CLI::Option* seed = command->add_option("--seed", options->speak.sampling.seed,
-                                          "Seed of the sampling (default: another each time)");
-  command->add_option("--context", options->context, "Tokens of prompt and answer together")
-      ->capture_default_str()
-      ->check(CLI::Range(2, 1 << 20));
+  const Command command = app.add("generate", "Continue a text, or chat, under a person's profile");
+  const Argument prompt = command.option("PROMPT", options->prompt, "The text to continue");
+  command.option("--profile,-p", options->profile, "Who speaks (default: the plain model)");
+  command.option("--file,-f", options->file, "Read the prompt from a file");
+  command.flag("--chat", options->chat, "The prompt is a user's message, not a text");
+  command.option("--system", options->system, "System message of --chat");
+  add_sampling_options(command, options->speak);
+  const Argument seed = command.option("--seed", options->speak.sampling.seed,
+                                       "Seed of the sampling (default: another each time)");
+  command.option("--context", options->context, "Tokens of prompt and answer together")
+      .shows_default()
+      .within(2, 1 << 20);
   command
-      ->add_option("--strategy", options->strategy,
-                   "How personal logits are computed: auto, composed, factored, projected")
-      ->capture_default_str();
-  command->add_flag("--show-lambda", options->show_lambda,
-                    "Say how much the profile weighed at each token");
-  command->footer(kFooter);
-  command->callback([&context, options, prompt, seed] {
-    options->has_prompt = prompt->count() > 0;
-    options->has_seed = seed->count() > 0;
-    context.action = [&context, options] { return run_generate(context, *options); };
+      .option("--strategy", options->strategy,
+              "How personal logits are computed: auto, composed, factored, projected")
+      .shows_default();
+  command.flag("--show-lambda", options->show_lambda,
+               "Say how much the profile weighed at each token");
+  command.footer(kFooter);
+  command.runs(context, [&context, options, prompt, seed] {
+    options->has_prompt = prompt.given();
+    options->has_seed = seed.given();
+    return run_generate(context, *options);
   });
 }
 

@@ -1,8 +1,8 @@
 #include "tools/commands/init.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "tools/command_line.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -44,10 +44,10 @@ int run_init(Context& context) {
 
 }  // namespace
 
-void add_init(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("init", "Make a store and register the base model");
-  command->footer(kFooter);
-  command->callback([&context] { context.action = [&context] { return run_init(context); }; });
+void add_init(Command app, Context& context) {
+  const Command command = app.add("init", "Make a store and register the base model");
+  command.footer(kFooter);
+  command.runs(context, [&context] { return run_init(context); });
 }
 
 }  // namespace pema::tools

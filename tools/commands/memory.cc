@@ -1,10 +1,10 @@
 #include "tools/commands/memory.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "tools/command_line.h"
 #include "tools/commands/lookup.h"
 #include "tools/commands/memory_add.h"
 #include "tools/context.h"
@@ -89,24 +89,22 @@ Json segment_json(const SegmentRecord& segment) {
   return document;
 }
 
-void add_memory(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("memory", "Memory segments that profiles may read");
-  group->require_subcommand(1);
-  group->footer(
+void add_memory(Command app, Context& context) {
+  const Command group = app.add_group("memory", "Memory segments that profiles may read");
+  group.footer(
       "Examples:\n  pema memory add handbook.txt --name handbook\n  pema memory ls\n"
       "  pema memory show handbook");
-  add_memory_add(*group, context);
+  add_memory_add(group, context);
 
-  CLI::App* ls = group->add_subcommand("ls", "List segments");
-  ls->footer("Examples:\n  pema memory ls\n  pema memory ls --json | jq '.segments[].entries'");
-  ls->callback([&context] { context.action = [&context] { return run_ls(context); }; });
+  const Command ls = group.add("ls", "List segments");
+  ls.footer("Examples:\n  pema memory ls\n  pema memory ls --json | jq '.segments[].entries'");
+  ls.runs(context, [&context] { return run_ls(context); });
 
   auto name = std::make_shared<std::string>();
-  CLI::App* show = group->add_subcommand("show", "Check and show one segment");
-  show->add_option("NAME", *name, "Name, or the first characters of the digest")->required();
-  show->footer("Examples:\n  pema memory show handbook\n  pema memory show 5f1c0a9d --json");
-  show->callback(
-      [&context, name] { context.action = [&context, name] { return run_show(context, *name); }; });
+  const Command show = group.add("show", "Check and show one segment");
+  show.option("NAME", *name, "Name, or the first characters of the digest").required();
+  show.footer("Examples:\n  pema memory show handbook\n  pema memory show 5f1c0a9d --json");
+  show.runs(context, [&context, name] { return run_show(context, *name); });
 }
 
 }  // namespace pema::tools

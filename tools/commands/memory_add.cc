@@ -1,6 +1,5 @@
 #include "tools/commands/memory_add.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +7,7 @@
 
 #include "pema/memory.h"
 #include "pema/plm/feature_cache.h"
+#include "tools/command_line.h"
 #include "tools/commands/prompt_source.h"
 #include "tools/context.h"
 #include "tools/terminal/output.h"
@@ -111,27 +111,23 @@ int run_add(Context& context, AddOptions options) {
 
 }  // namespace
 
-void add_memory_add(CLI::App& group, Context& context) {
+void add_memory_add(Command group, Context& context) {
   auto options = std::make_shared<AddOptions>();
-  CLI::App* command = group.add_subcommand("add", "Make a segment from texts");
-  command->add_option("FILES", options->files, "UTF-8 texts; - or none: standard input");
-  command->add_option("--name", options->name, "Name of a shared segment");
-  command->add_option("--site", options->site, "Feature site: post_norm or pre_norm")
-      ->capture_default_str();
+  const Command command = group.add("add", "Make a segment from texts");
+  command.option("FILES", options->files, "UTF-8 texts; - or none: standard input");
+  command.option("--name", options->name, "Name of a shared segment");
+  command.option("--site", options->site, "Feature site: post_norm or pre_norm").shows_default();
   command
-      ->add_option("--context", options->context,
-                   "What the features see: teacher_forced or own_greedy")
-      ->capture_default_str();
+      .option("--context", options->context, "What the features see: teacher_forced or own_greedy")
+      .shows_default();
   command
-      ->add_option("--document-tokens", options->document_tokens,
-                   "Long texts are split into documents of so many tokens")
-      ->capture_default_str()
-      ->check(CLI::Range(2, 2048));
-  command->add_option("--cache", options->cache, "Folder of the feature cache")->type_name("DIR");
-  command->footer(kFooter);
-  command->callback([&context, options] {
-    context.action = [&context, options] { return run_add(context, *options); };
-  });
+      .option("--document-tokens", options->document_tokens,
+              "Long texts are split into documents of so many tokens")
+      .shows_default()
+      .within(2, 2048);
+  command.option("--cache", options->cache, "Folder of the feature cache").called("DIR");
+  command.footer(kFooter);
+  command.runs(context, [&context, options] { return run_add(context, *options); });
 }
 
 }  // namespace pema::tools

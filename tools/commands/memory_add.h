@@ -4,16 +4,13 @@
 #include "pema/store.h"
 #include "tools/terminal/json_output.h"
 
-namespace CLI {
-class App;
-}
-
 namespace pema::tools {
 
+class Command;
 class Context;
 
 /// Adds the command to the group `memory`.
-void add_memory_add(CLI::App& group, Context& context);
+void add_memory_add(Command group, Context& context);
 
 /// A segment as docs/cli.md describes it.
 [[nodiscard]] Json segment_json(const SegmentRecord& segment);

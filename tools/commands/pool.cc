@@ -1,10 +1,10 @@
 #include "tools/commands/pool.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "tools/command_line.h"
 #include "tools/commands/lookup.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
@@ -116,31 +116,27 @@ int run_verify(Context& context) {
 
 }  // namespace
 
-void add_pool(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("pool", "Pools of adapters");
-  group->require_subcommand(1);
-  group->footer("Examples:\n  pema pool ls\n  pema pool show demo --version 1\n  pema pool verify");
+void add_pool(Command app, Context& context) {
+  const Command group = app.add_group("pool", "Pools of adapters");
+  group.footer("Examples:\n  pema pool ls\n  pema pool show demo --version 1\n  pema pool verify");
 
-  CLI::App* ls = group->add_subcommand("ls", "List pools and their versions");
-  ls->footer("Examples:\n  pema pool ls\n  pema pool ls --json | jq '.pools[].name'");
-  ls->callback([&context] { context.action = [&context] { return run_ls(context); }; });
+  const Command ls = group.add("ls", "List pools and their versions");
+  ls.footer("Examples:\n  pema pool ls\n  pema pool ls --json | jq '.pools[].name'");
+  ls.runs(context, [&context] { return run_ls(context); });
 
   auto options = std::make_shared<PoolOptions>();
-  CLI::App* show = group->add_subcommand("show", "Show one version of a pool");
-  show->add_option("NAME", options->name, "Name of the pool")->required();
-  show->add_option("--version", options->version, "Which version (default: the newest)")
-      ->check(CLI::PositiveNumber);
-  show->footer("Examples:\n  pema pool show demo\n  pema pool show demo --version 1 --json");
-  show->callback([&context, options] {
-    context.action = [&context, options] { return run_show(context, *options); };
-  });
+  const Command show = group.add("show", "Show one version of a pool");
+  show.option("NAME", options->name, "Name of the pool").required();
+  show.option("--version", options->version, "Which version (default: the newest)").positive();
+  show.footer("Examples:\n  pema pool show demo\n  pema pool show demo --version 1 --json");
+  show.runs(context, [&context, options] { return run_show(context, *options); });
 
-  CLI::App* verify = group->add_subcommand(
-      "verify", "Hash every object of the store again and check the registry");
-  verify->footer(
+  const Command verify =
+      group.add("verify", "Hash every object of the store again and check the registry");
+  verify.footer(
       "Ends with status 6 when something is damaged, and says what to do.\n\nExamples:\n"
       "  pema pool verify\n  pema pool verify --store /backup/pema-store --json");
-  verify->callback([&context] { context.action = [&context] { return run_verify(context); }; });
+  verify.runs(context, [&context] { return run_verify(context); });
 }
 
 }  // namespace pema::tools

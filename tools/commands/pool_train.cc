@@ -1,8 +1,8 @@
 #include "tools/commands/pool_train.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
+#include "tools/command_line.h"
 #include "tools/context.h"
 #include "tools/experiment/cohort.h"
 #include "tools/experiment/data_source.h"
@@ -45,6 +45,7 @@ Json optimiser_json(const train::OptimiserOptions& options) {
           {"learning_rate", options.learning_rate},
           {"input_dropout", options.input_dropout},
           {"bottleneck_dropout", options.bottleneck_dropout},
+          {"interpolation", options.interpolation},
           {"vocabulary", options.vocabulary}};
 }
 
@@ -67,7 +68,8 @@ Pool train_joint(Context& context, const TrainOptions& options, const train::Bas
   const train::PoolResult result =
       train::train_pool(base, rows.people(), options.pool, &context.progress());
   Json recipe = {{"shared", optimiser_json(options.pool.shared)},
-                 {"joint", optimiser_json(options.pool.joint)}};
+                 {"joint", optimiser_json(options.pool.joint)},
+                 {"mask_restarts", options.pool.mask_restarts}};
   std::vector<std::shared_ptr<const AdapterBlock>> blocks;
   if (result.adapters != nullptr) blocks.push_back(result.adapters);
   return {info_of(context, options, base.site, std::move(recipe), data), result.shared,
@@ -91,8 +93,8 @@ int run_train(Context& context, const TrainOptions& options) {
   if (options.hold_out) leave_out_new_people(data);
   plm::LanguageModel& model = context.model();
   const std::vector<PersonMaterial> people = take_features(context, model, data, options.features);
-  const PoolRows rows(pointers(people),
-                      options.everything ? PoolParts::kTrainAndTest : PoolParts::kTrain);
+  const std::vector<const PersonMaterial*> teachers = pointers(people);
+  const PoolRows rows(teachers, options.everything ? PoolParts::kTrainAndTest : PoolParts::kTrain);
 
   train::BaseScores scores;
   const train::Base base{&model.info(), &model.head(), options.features.site_value(), &scores};
@@ -125,42 +127,41 @@ int run_train(Context& context, const TrainOptions& options) {
 
 }  // namespace
 
-void add_pool_train(CLI::App& group, Context& context) {
+void add_pool_train(Command group, Context& context) {
   auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = group.add_subcommand("train", kPoolTrainText);
-  command->footer(kFooter);
-  command->add_option("NAME", options->name, "Name of the pool")->required();
-  command->add_option("--method", options->method, "joint or pema")
-      ->check(CLI::IsMember({"joint", "pema"}));
-  add_data_options(*command, options->data);
-  add_feature_options(*command, options->features);
-  command->add_flag("--hold-out", options->hold_out,
-                    "Leave out the three of eleven people that `pema eval` takes as new");
-  command->add_flag("--everything", options->everything,
-                    "Teach with the test parts too, where nobody will be tested on these people");
-  command->add_option("--memory", options->memory,
-                      "Also store the texts that teach as a shared segment of this name");
-  command->add_option("--adapters", options->pool.adapters, "N")->check(CLI::NonNegativeNumber);
-  command->add_option("--rank", options->pool.rank, "r of each")->check(CLI::PositiveNumber);
+  const Command command = group.add("train", kPoolTrainText);
+  command.footer(kFooter);
+  command.option("NAME", options->name, "Name of the pool").required();
+  command.option("--method", options->method, "joint or pema").one_of({"joint", "pema"});
+  add_data_options(command, options->data);
+  add_feature_options(command, options->features);
+  command.flag("--hold-out", options->hold_out,
+               "Leave out the three of eleven people that `pema eval` takes as new");
+  command.flag("--everything", options->everything,
+               "Teach with the test parts too, where nobody will be tested on these people");
+  command.option("--memory", options->memory,
+                 "Also store the texts that teach as a shared segment of this name");
+  command.option("--adapters", options->pool.adapters, "N").non_negative();
+  command.option("--rank", options->pool.rank, "r of each").positive();
+  command.option("--shared-rank", options->pool.shared_rank, "Rank of the shared adapter; 0: none")
+      .non_negative();
   command
-      ->add_option("--shared-rank", options->pool.shared_rank,
-                   "Rank of the shared adapter; 0: none")
-      ->check(CLI::NonNegativeNumber);
+      .option("--top-k", options->pool.k, "Exactly so many adapters per mask; 0: as many as help")
+      .non_negative();
   command
-      ->add_option("--top-k", options->pool.k,
-                   "Exactly so many adapters per mask; 0: as many as help")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--epochs", options->pool.joint.epochs, "Epochs of the joint phase")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--learning-rate", options->pool.joint.learning_rate, "Of the joint phase")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--seed", options->seed, "Seed of everything that draws");
-  add_pema_options(*command, options->pema);
-  command->callback([&context, options] {
+      .option("--mask-restarts", options->pool.mask_restarts,
+              "Times that all masks are drawn anew in the first half of the epochs")
+      .non_negative();
+  command.option("--epochs", options->pool.joint.epochs, "Epochs of the joint phase").positive();
+  command.option("--learning-rate", options->pool.joint.learning_rate, "Of the joint phase")
+      .positive();
+  command.option("--seed", options->seed, "Seed of everything that draws");
+  add_pema_options(command, options->pema);
+  command.runs(context, [&context, options] {
     options->pool.shared.seed = options->seed;
     options->pool.joint.seed = options->seed;
     options->pema.seed = options->seed;
-    context.action = [&context, options] { return run_train(context, *options); };
+    return run_train(context, *options);
   });
 }
 

@@ -1,12 +1,12 @@
 #include "tools/commands/profile.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "tools/command_line.h"
 #include "tools/commands/lookup.h"
 #include "tools/commands/profile_parts.h"
 #include "tools/context.h"
@@ -105,42 +105,36 @@ int run_rm(Context& context, const std::vector<std::string>& names) {
 
 }  // namespace
 
-void add_profile(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("profile", "People's profiles");
-  group->require_subcommand(1);
-  group->footer(
+void add_profile(Command app, Context& context) {
+  const Command group = app.add_group("profile", "People's profiles");
+  group.footer(
       "Examples:\n  pema profile ls\n  pema profile show alice\n"
       "  pema profile export alice alice.pema\n  pema profile rm alice");
 
   auto list = std::make_shared<ListOptions>();
-  CLI::App* ls = group->add_subcommand("ls", "List profiles in name order");
-  ls->add_option("--after", list->after, "Begin after this name");
-  ls->add_option("--limit", list->limit, "At most so many (default: all)")
-      ->check(CLI::PositiveNumber);
-  ls->footer("Examples:\n  pema profile ls\n  pema profile ls --after m --limit 20 --json");
-  ls->callback(
-      [&context, list] { context.action = [&context, list] { return run_ls(context, *list); }; });
+  const Command ls = group.add("ls", "List profiles in name order");
+  ls.option("--after", list->after, "Begin after this name");
+  ls.option("--limit", list->limit, "At most so many (default: all)").positive();
+  ls.footer("Examples:\n  pema profile ls\n  pema profile ls --after m --limit 20 --json");
+  ls.runs(context, [&context, list] { return run_ls(context, *list); });
 
   auto name = std::make_shared<std::string>();
-  CLI::App* show = group->add_subcommand("show", "Show one profile");
-  show->add_option("NAME", *name, "Name of the profile")->required();
-  show->footer("Examples:\n  pema profile show alice\n  pema profile show alice --json");
-  show->callback(
-      [&context, name] { context.action = [&context, name] { return run_show(context, *name); }; });
+  const Command show = group.add("show", "Show one profile");
+  show.option("NAME", *name, "Name of the profile").required();
+  show.footer("Examples:\n  pema profile show alice\n  pema profile show alice --json");
+  show.runs(context, [&context, name] { return run_show(context, *name); });
 
-  add_profile_set(*group, context);
+  add_profile_set(group, context);
 
   auto names = std::make_shared<std::vector<std::string>>();
-  CLI::App* rm = group->add_subcommand("rm", "Erase profiles and the segments only they read");
-  rm->add_option("NAMES", *names, "Names of the profiles")->required();
-  rm->footer(
+  const Command rm = group.add("rm", "Erase profiles and the segments only they read");
+  rm.option("NAMES", *names, "Names of the profiles").required();
+  rm.footer(
       "A profile's own segments go with their files when nobody else reads them. Shared segments\n"
       "and pools stay.\n\nExamples:\n  pema profile rm alice\n  pema profile rm alice bob --json");
-  rm->callback([&context, names] {
-    context.action = [&context, names] { return run_rm(context, *names); };
-  });
+  rm.runs(context, [&context, names] { return run_rm(context, *names); });
 
-  add_profile_bundle(*group, context);
+  add_profile_bundle(group, context);
 }
 
 }  // namespace pema::tools

@@ -1,11 +1,11 @@
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "pema/digest.h"
+#include "tools/command_line.h"
 #include "tools/commands/lookup.h"
 #include "tools/commands/profile_parts.h"
 #include "tools/context.h"
@@ -64,34 +64,32 @@ int run_import(Context& context, const ImportOptions& options) {
 
 }  // namespace
 
-void add_profile_bundle(CLI::App& group, Context& context) {
+void add_profile_bundle(Command group, Context& context) {
   auto out = std::make_shared<ExportOptions>();
-  CLI::App* export_command =
-      group.add_subcommand("export", "Write a profile and all it needs as one file");
-  export_command->add_option("NAME", out->name, "Name of the profile")->required();
-  export_command->add_option("FILE", out->path, "File to write")->required();
-  export_command->add_flag("--no-segments", out->without_segments,
-                           "Leave the memory segments out; the profile then reads none elsewhere");
-  export_command->add_flag("--force", out->force, "Replace FILE when it exists");
-  export_command->footer(
+  const Command export_command =
+      group.add("export", "Write a profile and all it needs as one file");
+  export_command.option("NAME", out->name, "Name of the profile").required();
+  export_command.option("FILE", out->path, "File to write").required();
+  export_command.flag("--no-segments", out->without_segments,
+                      "Leave the memory segments out; the profile then reads none elsewhere");
+  export_command.flag("--force", out->force, "Replace FILE when it exists");
+  export_command.footer(
       "Examples:\n  pema profile export alice alice.pema\n"
       "  pema profile export alice alice.pema --no-segments --force --json");
-  export_command->callback(
-      [&context, out] { context.action = [&context, out] { return run_export(context, *out); }; });
+  export_command.runs(context, [&context, out] { return run_export(context, *out); });
 
   auto in = std::make_shared<ImportOptions>();
-  CLI::App* import_command = group.add_subcommand("import", "Read a profile that export wrote");
-  import_command->add_option("FILE", in->path, "File to read")->required();
-  import_command->add_option("--as", in->rename, "Store it under another name");
-  import_command->add_flag("--replace", in->replace, "Replace a profile that has the name");
-  import_command->footer(
+  const Command import_command = group.add("import", "Read a profile that export wrote");
+  import_command.option("FILE", in->path, "File to read").required();
+  import_command.option("--as", in->rename, "Store it under another name");
+  import_command.flag("--replace", in->replace, "Replace a profile that has the name");
+  import_command.footer(
       "A bundle for a base model that this store does not have is refused; `pema init --model "
       "FILE`\n"
       "registers one.\n\nExamples:\n  pema profile import alice.pema\n"
       "  pema profile import alice.pema --as alice-2 --store /srv/pema\n"
       "  pema profile import alice.pema --replace --json");
-  import_command->callback(
-      [&context, in] { context.action = [&context, in] { return run_import(context, *in); }; });
+  import_command.runs(context, [&context, in] { return run_import(context, *in); });
 }
 
 }  // namespace pema::tools

@@ -1,9 +1,9 @@
 #include "tools/commands/profile_enrol.h"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
 
+#include "tools/command_line.h"
 #include "tools/commands/lookup.h"
 #include "tools/commands/profile_parts.h"
 #include "tools/context.h"
@@ -108,39 +108,36 @@ int run_enrol(Context& context, Options options) {
 
 }  // namespace
 
-void add_profile_enrol(CLI::App& group, Context& context) {
+void add_profile_enrol(Command group, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = group.add_subcommand("enrol", kProfileEnrolText);
-  command->footer(kFooter);
-  command->add_option("NAME", options->name, "Name of the profile")->required();
-  command->add_option("--pool", options->pool, "Pool whose adapters the masks choose from")
-      ->required();
-  command->add_option("--pool-version", options->version, "Which version (default: the newest)");
-  command->add_option("--text", options->texts,
-                      "Plain text files, oldest first; - is standard input");
-  command->add_option("--person", options->person, "Which person of --source / --data");
-  command->add_flag("--everything", options->everything,
-                    "Learn from the test part too (nothing is held back for a test)");
-  command->add_option("--read", options->read, "Shared segments that the profile may read");
-  command->add_flag("--no-memory", options->no_memory,
-                    "Do not keep the texts as own recall memory");
-  command->add_flag("--replace", options->replace,
-                    "Make the next generation of an existing profile");
-  command->add_flag("--soft", options->mask.soft, "One weight per adapter instead of one bit");
-  command->add_option("--estimator", options->estimator, "Gradient of hard masks")
-      ->check(CLI::IsMember({"straight_through", "gumbel_top_k", "soft_top_k"}));
-  command->add_option("--top-k", options->mask.k, "Exactly so many adapters; 0: as many as help")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--epochs", options->mask.optimiser.epochs, "Epochs")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--learning-rate", options->mask.optimiser.learning_rate, "Of the masks")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--seed", options->mask.optimiser.seed, "Seed of everything that draws");
-  add_data_options(*command, options->data);
-  add_feature_options(*command, options->features);
-  command->callback([&context, options] {
-    context.action = [&context, options] { return run_enrol(context, *options); };
-  });
+  const Command command = group.add("enrol", kProfileEnrolText);
+  command.footer(kFooter);
+  command.option("NAME", options->name, "Name of the profile").required();
+  command.option("--pool", options->pool, "Pool whose adapters the masks choose from").required();
+  command.option("--pool-version", options->version, "Which version (default: the newest)");
+  command.option("--text", options->texts, "Plain text files, oldest first; - is standard input");
+  command.option("--person", options->person, "Which person of --source / --data");
+  command.flag("--everything", options->everything,
+               "Learn from the test part too (nothing is held back for a test)");
+  command.option("--read", options->read, "Shared segments that the profile may read");
+  command.flag("--no-memory", options->no_memory, "Do not keep the texts as own recall memory");
+  command.flag("--replace", options->replace, "Make the next generation of an existing profile");
+  command.flag("--soft", options->mask.soft, "One weight per adapter instead of one bit");
+  command.option("--estimator", options->estimator, "Gradient of hard masks")
+      .one_of({"straight_through", "gumbel_top_k", "soft_top_k"});
+  command.option("--top-k", options->mask.k, "Exactly so many adapters; 0: as many as help")
+      .non_negative();
+  command.option("--epochs", options->mask.optimiser.epochs, "Epochs").positive();
+  command.option("--learning-rate", options->mask.optimiser.learning_rate, "Of the masks")
+      .positive();
+  command
+      .option("--interpolation", options->mask.optimiser.interpolation,
+              "Part of the profile in the mixture that the masks learn in; 1: the profile alone")
+      .within(0.01, 1.0);
+  command.option("--seed", options->mask.optimiser.seed, "Seed of everything that draws");
+  add_data_options(command, options->data);
+  add_feature_options(command, options->features);
+  command.runs(context, [&context, options] { return run_enrol(context, *options); });
 }
 
 }  // namespace pema::tools

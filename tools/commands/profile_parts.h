@@ -4,19 +4,16 @@
 #include "pema/store.h"
 #include "tools/terminal/json_output.h"
 
-namespace CLI {
-class App;
-}
-
 namespace pema::tools {
 
+class Command;
 class Context;
 
 /// Adds `export` and `import` to the group `profile`.
-void add_profile_bundle(CLI::App& group, Context& context);
+void add_profile_bundle(Command group, Context& context);
 
 /// Adds `set` to the group `profile`.
-void add_profile_set(CLI::App& group, Context& context);
+void add_profile_set(Command group, Context& context);
 
 /// A profile as docs/cli.md describes it. Throws kNotFound when a row it names is gone.
 [[nodiscard]] Json profile_json(const Store& store, const ProfileRecord& profile);

@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tools/command_line.h"
 #include "tools/commands/lookup.h"
 #include "tools/commands/profile_parts.h"
 #include "tools/context.h"
@@ -133,38 +133,36 @@ int run_set(Context& context, const SetOptions& options) {
 
 }  // namespace
 
-void add_profile_set(CLI::App& group, Context& context) {
+void add_profile_set(Command group, Context& context) {
   auto options = std::make_shared<SetOptions>();
-  CLI::App* command = group.add_subcommand("set", "Make or change a profile by hand");
-  command->add_option("NAME", options->name, "Name of the profile")->required();
-  CLI::Option* pool = command->add_option("--pool", options->pool, "Its pool; none: no adapters");
-  command->add_option("--pool-version", options->pool_version, "Default: the newest")
-      ->needs(pool)
-      ->check(CLI::PositiveNumber);
-  CLI::Option* from =
-      command->add_option("--mask-from", options->mask_from, "Copy the mask of this profile");
-  CLI::Option* hex = command->add_option("--mask-hex", options->mask_hex,
-                                         "Mask as bytes in hexadecimal, lowest adapter first");
-  CLI::Option* adapters =
-      command->add_option("--adapters", options->adapters, "Adapters, from 0, with commas")
-          ->delimiter(',');
-  hex->excludes(from);
-  adapters->excludes(from)->excludes(hex);
-  command->add_option("--read", options->read, "Segment it may read as well (may be repeated)");
-  command->add_flag("--read-nothing", options->read_nothing, "Take the rights it has away first");
-  command->add_option("--lambda", options->lambda, "Weight of the personal distribution, 0 to 1");
-  command->add_option("--curve", options->curve, "constant, linear or squared");
-  command->add_option("--length", options->length, "Tokens of the curve; 0: the source's length");
-  command->add_option("--lambda-own", options->lambda_own, "Weight of recall from own segments");
-  command->add_option("--lambda-shared", options->lambda_shared,
-                      "Weight of recall from shared segments");
-  command->add_option("--neighbours", options->neighbours, "Neighbours of a recall");
-  command->add_option("--temperature", options->temperature, "Temperature of the recall");
-  command->add_flag("--new", options->only_new, "Refuse when the name is taken");
-  command->footer(kFooter);
-  command->callback([&context, options] {
-    context.action = [&context, options] { return run_set(context, *options); };
-  });
+  const Command command = group.add("set", "Make or change a profile by hand");
+  command.option("NAME", options->name, "Name of the profile").required();
+  const Argument pool = command.option("--pool", options->pool, "Its pool; none: no adapters");
+  command.option("--pool-version", options->pool_version, "Default: the newest")
+      .needs(pool)
+      .positive();
+  const Argument from =
+      command.option("--mask-from", options->mask_from, "Copy the mask of this profile");
+  const Argument hex = command.option("--mask-hex", options->mask_hex,
+                                      "Mask as bytes in hexadecimal, lowest adapter first");
+  const Argument adapters =
+      command.option("--adapters", options->adapters, "Adapters, from 0, with commas")
+          .split_at(',');
+  hex.excludes(from);
+  adapters.excludes(from).excludes(hex);
+  command.option("--read", options->read, "Segment it may read as well (may be repeated)");
+  command.flag("--read-nothing", options->read_nothing, "Take the rights it has away first");
+  command.option("--lambda", options->lambda, "Weight of the personal distribution, 0 to 1");
+  command.option("--curve", options->curve, "constant, linear or squared");
+  command.option("--length", options->length, "Tokens of the curve; 0: the source's length");
+  command.option("--lambda-own", options->lambda_own, "Weight of recall from own segments");
+  command.option("--lambda-shared", options->lambda_shared,
+                 "Weight of recall from shared segments");
+  command.option("--neighbours", options->neighbours, "Neighbours of a recall");
+  command.option("--temperature", options->temperature, "Temperature of the recall");
+  command.flag("--new", options->only_new, "Refuse when the name is taken");
+  command.footer(kFooter);
+  command.runs(context, [&context, options] { return run_set(context, *options); });
 }
 
 }  // namespace pema::tools

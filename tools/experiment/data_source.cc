@@ -1,9 +1,9 @@
 #include "tools/experiment/data_source.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "pema/error.h"
+#include "tools/command_line.h"
 
 namespace pema::tools {
 namespace {
@@ -31,26 +31,24 @@ data::DataSet read(const DataOptions& options) {
 
 }  // namespace
 
-void add_data_options(CLI::App& command, DataOptions& options) {
+void add_data_options(Command command, DataOptions& options) {
   command
-      .add_option("--source", options.source,
-                  "auto (changelogs, else the shipped verses), changelogs, verses or lamp")
-      ->check(CLI::IsMember({"auto", "changelogs", "verses", "lamp"}));
-  command.add_option("--data", options.folder, "Folder in LaMP's layout (implies --source lamp)");
-  command.add_option("--task", options.task, "LaMP task, when the files do not say it");
-  command.add_option("--doc-root", options.doc_root, "Where packages keep their changelogs");
+      .option("--source", options.source,
+              "auto (changelogs, else the shipped verses), changelogs, verses or lamp")
+      .one_of({"auto", "changelogs", "verses", "lamp"});
+  command.option("--data", options.folder, "Folder in LaMP's layout (implies --source lamp)");
+  command.option("--task", options.task, "LaMP task, when the files do not say it");
+  command.option("--doc-root", options.doc_root, "Where packages keep their changelogs");
+  command.option("--people", options.build.people, "At most so many people, most entries first")
+      .within(8, 1'000'000);
+  command.option("--entries", options.build.entries, "The newest so many entries of each person")
+      .within(3, 100'000);
   command
-      .add_option("--people", options.build.people, "At most so many people, most entries first")
-      ->check(CLI::Range(8, 1'000'000));
-  command
-      .add_option("--entries", options.build.entries, "The newest so many entries of each person")
-      ->check(CLI::Range(3, 100'000));
-  command
-      .add_option("--min-entries", options.build.min_entries,
-                  "People with fewer are left out (default: the smaller of 30 and --entries)")
-      ->check(CLI::Range(3, 100'000));
-  command.add_option("--salt", options.build.salt,
-                     "Salt of the hash that replaces names and addresses");
+      .option("--min-entries", options.build.min_entries,
+              "People with fewer are left out (default: the smaller of 30 and --entries)")
+      .within(3, 100'000);
+  command.option("--salt", options.build.salt,
+                 "Salt of the hash that replaces names and addresses");
 }
 
 data::DataSet open_data(const DataOptions& options) {

@@ -5,11 +5,9 @@
 
 #include "pema/data/dataset.h"
 
-namespace CLI {
-class App;
-}
-
 namespace pema::tools {
+
+class Command;
 
 struct DataOptions {
   std::string source = "auto";  ///< auto, changelogs, verses, or lamp
@@ -21,7 +19,7 @@ struct DataOptions {
 
 /// Adds --source, --data, --task, --doc-root, --people, --entries, --min-entries, --salt to a
 /// command. `options` must outlive the parsing.
-void add_data_options(CLI::App& command, DataOptions& options);
+void add_data_options(Command command, DataOptions& options);
 
 /// Reads the source. "auto" takes the changelogs and, where documentation is absent, the shipped
 /// verses, and says so in DataSet::note. Throws as the readers of pema/data/dataset.h; kNotFound

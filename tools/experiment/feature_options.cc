@@ -1,21 +1,20 @@
 #include "tools/experiment/feature_options.h"
 
-#include <CLI/CLI.hpp>
-
+#include "tools/command_line.h"
 #include "tools/context.h"
 
 namespace pema::tools {
 
-void add_feature_options(CLI::App& command, FeatureChoice& choice) {
-  command.add_option("--site", choice.site, "Which vector adapters read: post_norm or pre_norm")
-      ->check(CLI::IsMember({"post_norm", "pre_norm"}));
+void add_feature_options(Command command, FeatureChoice& choice) {
+  command.option("--site", choice.site, "Which vector adapters read: post_norm or pre_norm")
+      .one_of({"post_norm", "pre_norm"});
   command
-      .add_option("--context", choice.context,
-                  "What features see: teacher_forced, or own_greedy (PEMA's released code)")
-      ->check(CLI::IsMember({"teacher_forced", "own_greedy"}));
-  command.add_option("--max-target-tokens", choice.max_target_tokens, "Longer targets are cut")
-      ->check(CLI::Range(1, 1'000'000));
-  command.add_option("--cache", choice.cache, "Folder of cached features");
+      .option("--context", choice.context,
+              "What features see: teacher_forced, or own_greedy (PEMA's released code)")
+      .one_of({"teacher_forced", "own_greedy"});
+  command.option("--max-target-tokens", choice.max_target_tokens, "Longer targets are cut")
+      .within(1, 1'000'000);
+  command.option("--cache", choice.cache, "Folder of cached features");
 }
 
 std::vector<PersonMaterial> take_features(Context& context, plm::LanguageModel& model,

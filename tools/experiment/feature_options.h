@@ -8,12 +8,9 @@
 #include "pema/data/dataset.h"
 #include "tools/experiment/material.h"
 
-namespace CLI {
-class App;
-}
-
 namespace pema::tools {
 
+class Command;
 class Context;
 
 struct FeatureChoice {
@@ -26,7 +23,7 @@ struct FeatureChoice {
 };
 
 /// Adds --site, --context, --max-target-tokens and --cache. `choice` must outlive the parsing.
-void add_feature_options(CLI::App& command, FeatureChoice& choice);
+void add_feature_options(Command command, FeatureChoice& choice);
 
 /// Everybody's rows, cached, with progress. Throws as make_material.
 [[nodiscard]] std::vector<PersonMaterial> take_features(Context& context, plm::LanguageModel& model,

@@ -1,12 +1,12 @@
 #include "tools/experiment/pema_method.h"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 
 #include "pema/error.h"
 #include "src/core/atomic_file.h"
+#include "tools/command_line.h"
 #include "tools/experiment/pool_rows.h"
 #include "tools/experiment/scoring.h"
 
@@ -43,7 +43,8 @@ Training train_or_find(Walk& walk, const PemaRun& run, const std::string& name) 
     return {*found, note.is_object() ? std::move(note) : Json::object()};
   }
   const auto start = std::chrono::steady_clock::now();
-  const PoolRows rows(walk.pool_people(), PoolParts::kTrainAndTest);
+  const auto people = walk.pool_people();
+  const PoolRows rows(people, PoolParts::kTrainAndTest);
   const SampleSet train_rows = rows.train();
   const SampleSet dev_rows = rows.dev();
   const train::PemaResult result = train::train_pema(shop.base(), train_rows.view(),
@@ -82,53 +83,41 @@ Json pema_options_json(const train::PemaOptions& options) {
           {"seed", options.seed}};
 }
 
-void add_pema_options(CLI::App& command, train::PemaOptions& options) {
-  constexpr const char* kGroup = "PEMA as published (arXiv 2311.08590)";
-  const auto positive = CLI::PositiveNumber;
-  command
-      .add_option_function<std::string>(
+std::vector<Argument> add_pema_options(Command command, train::PemaOptions& options) {
+  const std::vector<Argument> arguments = {
+      command.parsed_option(
           "--start",
           [&](const std::string& text) { options.start = train::parse_pema_start(text); },
-          "published (B_pd = 0) or reconstruction (the closed-form optimum of stage 1)")
-      ->group(kGroup);
-  command
-      .add_option_function<std::string>(
+          "published (B_pd = 0) or reconstruction (the closed-form optimum of stage 1)"),
+      command.parsed_option(
           "--norm", [&](const std::string& text) { options.norm = parse_head_norm(text); },
-          "Norm before the head: decoder_final, layer_final (the released code) or none")
-      ->group(kGroup);
-  command.add_option("--pema-rank", options.rank, "r")->check(positive)->group(kGroup);
-  command.add_option("--alpha", options.alpha, "s = alpha / r")->check(positive)->group(kGroup);
-  command.add_option("--kappa", options.kappa, "Weight of the reconstruction loss in stage 2")
-      ->check(CLI::Range(0.0, 1.0))
-      ->group(kGroup);
-  command.add_option("--pema-dropout", options.input_dropout, "Dropout on the adapter's input")
-      ->check(CLI::Range(0.0, 0.95))
-      ->group(kGroup);
-  command.add_option("--pema-rate", options.learning_rate, "Adam's learning rate, both stages")
-      ->check(positive)
-      ->group(kGroup);
-  command
-      .add_flag("--reconstruct,!--no-reconstruct", options.reconstruct,
-                "Stage 1 and kappa, or the ablation without them")
-      ->group(kGroup);
-  command
-      .add_option("--batch-reconstruction", options.batch_reconstruction, "Rows per step, stage 1")
-      ->check(positive)
-      ->group(kGroup);
-  command.add_option("--batch-joint", options.batch_joint, "Rows per step, stage 2")
-      ->check(positive)
-      ->group(kGroup);
-  command.add_option("--pema-epochs", options.epochs, "At most so many epochs, each stage")
-      ->check(positive)
-      ->group(kGroup);
-  command
-      .add_option("--validate-every", options.validate_every,
+          "Norm before the head: decoder_final, layer_final (the released code) or none"),
+      command.option("--pema-rank", options.rank, "r").positive(),
+      command.option("--alpha", options.alpha, "s = alpha / r").positive(),
+      command.option("--kappa", options.kappa, "Weight of the reconstruction loss in stage 2")
+          .within(0.0, 1.0),
+      command.option("--pema-dropout", options.input_dropout, "Dropout on the adapter's input")
+          .within(0.0, 0.95),
+      command.option("--pema-rate", options.learning_rate, "Adam's learning rate, both stages")
+          .positive(),
+      command.flag("--reconstruct,!--no-reconstruct", options.reconstruct,
+                   "Stage 1 and kappa, or the ablation without them"),
+      command
+          .option("--batch-reconstruction", options.batch_reconstruction, "Rows per step, stage 1")
+          .positive(),
+      command.option("--batch-joint", options.batch_joint, "Rows per step, stage 2").positive(),
+      command.option("--pema-epochs", options.epochs, "At most so many epochs, each stage")
+          .positive(),
+      command
+          .option("--validate-every", options.validate_every,
                   "Steps between validations; training stops when the loss exceeds both before")
-      ->check(positive)
-      ->group(kGroup);
-  command.add_option("--pema-vocabulary", options.vocabulary, "Words of the loss; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->group(kGroup);
+          .positive(),
+      command.option("--pema-vocabulary", options.vocabulary, "Words of the loss; 0: all")
+          .non_negative()};
+  for (const Argument& argument : arguments) {
+    (void)argument.in_group("PEMA as published (arXiv 2311.08590)");
+  }
+  return arguments;
 }
 
 Json evaluate_pema(Walk& walk, const PemaRun& run, double base_nll) {

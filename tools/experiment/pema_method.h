@@ -6,11 +6,8 @@
 #include <vector>
 
 #include "pema/train/pema_trainer.h"
+#include "tools/command_line.h"
 #include "tools/experiment/walk.h"
-
-namespace CLI {
-class App;
-}
 
 namespace pema::tools {
 
@@ -23,7 +20,7 @@ struct PemaRun {
 
 /// Adds every setting of the paper to a command: --start, --rank, --alpha, --kappa, ... `options`
 /// must outlive the parsing.
-void add_pema_options(CLI::App& command, train::PemaOptions& options);
+std::vector<Argument> add_pema_options(Command command, train::PemaOptions& options);
 
 /// The options as stored in recipes and reports.
 [[nodiscard]] nlohmann::ordered_json pema_options_json(const train::PemaOptions& options);

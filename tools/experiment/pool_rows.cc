@@ -2,33 +2,31 @@
 
 namespace pema::tools {
 
-PoolRows::PoolRows(std::span<const PersonMaterial* const> people, PoolParts parts) {
-  train_.reserve(people.size());
-  dev_.reserve(people.size());
-  for (const PersonMaterial* person : people) {
-    std::vector<const SampleSet*> sets = {&person->train};
-    if (parts == PoolParts::kTrainAndTest) sets.push_back(&person->test);
-    train_.push_back(SampleSet::concatenate(sets));
-    dev_.push_back(&person->dev);
-  }
-}
-
 std::vector<train::PoolPerson> PoolRows::people() const {
-  std::vector<train::PoolPerson> people;
-  people.reserve(train_.size());
-  for (std::size_t i = 0; i < train_.size(); ++i) {
-    people.push_back({train_[i].view(), dev_[i]->view()});
+  std::vector<train::PoolPerson> result;
+  result.reserve(people_.size());
+  for (const PersonMaterial* person : people_) {
+    train::PoolPerson teacher{person->train.view(), person->dev.view()};
+    if (parts_ == PoolParts::kTrainAndTest) teacher.query = person->test.view();
+    result.push_back(teacher);
   }
-  return people;
+  return result;
 }
 
 SampleSet PoolRows::train() const {
   std::vector<const SampleSet*> sets;
-  sets.reserve(train_.size());
-  for (const SampleSet& set : train_) sets.push_back(&set);
+  for (const PersonMaterial* person : people_) {
+    sets.push_back(&person->train);
+    if (parts_ == PoolParts::kTrainAndTest) sets.push_back(&person->test);
+  }
   return SampleSet::concatenate(sets);
 }
 
-SampleSet PoolRows::dev() const { return SampleSet::concatenate(dev_); }
+SampleSet PoolRows::dev() const {
+  std::vector<const SampleSet*> sets;
+  sets.reserve(people_.size());
+  for (const PersonMaterial* person : people_) sets.push_back(&person->dev);
+  return SampleSet::concatenate(sets);
+}
 
 }  // namespace pema::tools

@@ -15,19 +15,22 @@ enum class PoolParts : std::uint8_t {
   kTrainAndTest,  ///< for people whom nobody is tested on
 };
 
-/// Copies; `people` must outlive it all the same, for the dev rows. Thread-safety: immutable.
+/// `people` must outlive it. Thread-safety: immutable.
 class PoolRows {
  public:
-  PoolRows(std::span<const PersonMaterial* const> people, PoolParts parts);
-  /// In the order of `people`; views of this object.
+  PoolRows(std::span<const PersonMaterial* const> people, PoolParts parts)
+      : people_(people), parts_(parts) {}
+
+  /// For train_pool, in the order of `people`: masks learn from the train part alone, the test part
+  /// is the query set. Views of the people's rows.
   [[nodiscard]] std::vector<train::PoolPerson> people() const;
-  /// Everybody's rows in one set.
+  /// A copy of everybody's rows in one set, person by person, oldest first.
   [[nodiscard]] SampleSet train() const;
   [[nodiscard]] SampleSet dev() const;
 
  private:
-  std::vector<SampleSet> train_;
-  std::vector<const SampleSet*> dev_;
+  std::span<const PersonMaterial* const> people_;
+  PoolParts parts_;
 };
 
 }  // namespace pema::tools

@@ -13,14 +13,15 @@ namespace fs = std::filesystem;
 void add_optimiser(Sha256& hash, const train::OptimiserOptions& options) {
   hash.update(message(options.epochs, " ", options.batch, " ", options.learning_rate, " ",
                       options.final_rate, " ", options.weight_decay, " ", options.input_dropout,
-                      " ", options.bottleneck_dropout, " ", options.vocabulary, " ", options.seed,
-                      ";"));
+                      " ", options.bottleneck_dropout, " ", options.interpolation, " ",
+                      options.vocabulary, " ", options.seed, ";"));
 }
 
 void add_pool(Sha256& hash, const train::PoolOptions& options) {
   hash.update(message(options.adapters, " ", options.rank, " ", options.shared_rank, " ",
-                      options.mask_learning_rate, " ", options.mask_deviation, " ", options.k, " ",
-                      options.train_shared_jointly, ";"));
+                      options.mask_learning_rate, " ", options.mask_deviation, " ",
+                      options.mask_restarts, " ", options.k, " ", options.train_shared_jointly,
+                      ";"));
   add_optimiser(hash, options.shared);
   add_optimiser(hash, options.joint);
 }

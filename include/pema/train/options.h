@@ -20,6 +20,10 @@ struct OptimiserOptions {
   /// On z, what A gives (of the chosen adapters, in a pool), training only: adapters that must do
   /// without one another serve masks that nobody has yet.
   double bottleneck_dropout = 0.0;
+  /// lambda of the loss: what learns is lambda P_pema + (1 - lambda) P_lm, as it will be used
+  /// (PEMA, arXiv 2311.08590, section 3); words that the base model knows teach less. 1: P_pema
+  /// alone.
+  double interpolation = 1.0;
   /// Words whose logits the loss moves: every target of the train and dev rows, then the base
   /// model's likeliest words over the train rows, up to so many in all; the rest of the vocabulary
   /// keeps its base mass. 0: the full vocabulary.

@@ -51,10 +51,14 @@ struct Base {
                                      const Samples& dev, const MaskOptions& options,
                                      Progress* progress = nullptr);
 
-/// A pool's person: train rows teach, dev rows choose the epoch. The samples must outlive the call.
+/// A pool's person. The samples must outlive the call.
 struct PoolPerson {
-  Samples train;
-  Samples dev;
+  Samples train;  ///< teach the adapters and this person's mask
+  Samples dev;    ///< choose the epoch
+  /// Later rows, or none: they teach the adapters under the mask that `train` gives and leave the
+  /// mask alone, so that adapters serve what a mask has not seen (support and query set of
+  /// first-order meta-learning: Finn et al. 2017, arXiv 1703.03400).
+  Samples query = {};
 };
 
 struct PoolOptions {
@@ -67,7 +71,10 @@ struct PoolOptions {
   OptimiserOptions joint = OptimiserOptions::for_pool();
   double mask_learning_rate = 0.05;
   double mask_deviation = 0.01;  ///< of the normal logits that masks start from
-  std::int64_t k = 0;            ///< exactly so many adapters per mask; 0: as many as help
+  /// So often, evenly over the first half of the epochs, everybody's mask is drawn anew: adapters
+  /// must serve masks that are learnt from nothing, as a new person's will be.
+  std::int64_t mask_restarts = 2;
+  std::int64_t k = 0;  ///< exactly so many adapters per mask; 0: as many as help
   bool train_shared_jointly = false;
 };
 
