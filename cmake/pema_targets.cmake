@@ -25,7 +25,8 @@ if(PEMA_LIBFUZZER)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# For a directory whose code is read once, not run in loops: half the time to compile it. The loops are in the libraries.
+# For a directory whose code does not run in loops (those are in the libraries): a quarter less to compile in release (-O1),
+# 40 % less with sanitizers (-O0).
 macro(pema_compile_quickly)
   set(PEMA_QUICK ON)
   add_compile_options($<$<CONFIG:Release>:-O1>)
