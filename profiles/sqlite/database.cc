@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "pema/error.h"
@@ -47,7 +49,7 @@ Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds
              ": there is no such file");
   try {
     open(busy_milliseconds);
-    configure();
+    configure(busy_milliseconds);
   } catch (...) {
     close();
     throw;
@@ -79,7 +81,7 @@ void Database::open(int busy_milliseconds) {
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
 }
 
-void Database::configure() {
+void Database::configure(int busy_milliseconds) {
   // No mmap_size: it saves 0.4 us a lookup, and an unreadable sector would be a SIGBUS.
   // synchronous=FULL: a file is deleted only after the commit that dropped it is on the disk.
   execute(
@@ -91,10 +93,24 @@ void Database::configure() {
     static_cast<void>(integer("SELECT count(*) FROM sqlite_schema"));
     return;
   }
-  execute("PRAGMA journal_mode=WAL");
+  turn_log_on(busy_milliseconds);
   PEMA_CHECK(sqlite3_db_readonly(handle_, "main") == 0, kIo, path_,
              ": cannot be written; fix the permissions of the file and its folder, or open the "
              "store read-only");
+}
+
+void Database::turn_log_on(int busy_milliseconds) {
+  // Two who open a new file at once both hold what the other one needs here, so SQLite does not
+  // wait: it answers "busy" at once.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_milliseconds);
+  while (true) {
+    const int code = sqlite3_exec(handle_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+    if (code == SQLITE_OK) return;
+    if (primary_code(code) != SQLITE_BUSY || std::chrono::steady_clock::now() >= end) {
+      raise(code, "turning its log on");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
 }
 
 void Database::close() noexcept {

@@ -66,7 +66,8 @@ class Database {
   };
 
   void open(int busy_milliseconds);
-  void configure();
+  void configure(int busy_milliseconds);
+  void turn_log_on(int busy_milliseconds);
   void close() noexcept;
   [[nodiscard]] Stamp stamp() const;
   void check_unchanged() const;
