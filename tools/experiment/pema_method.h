@@ -18,8 +18,8 @@ struct PemaRun {
   train::PemaOptions options;
 };
 
-/// Adds every setting of the paper to a command: --start, --rank, --alpha, --kappa, ... `options`
-/// must outlive the parsing.
+/// Adds every setting of the paper to a command: --start, --pema-rank, --alpha, --kappa, ...
+/// `options` must outlive the parsing. Returns what was added.
 std::vector<Argument> add_pema_options(Command command, train::PemaOptions& options);
 
 /// The options as stored in recipes and reports.
