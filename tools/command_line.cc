@@ -135,7 +135,7 @@ template Argument Command::option(const std::string&, std::vector<std::int64_t>&
                                   const std::string&) const;
 
 Argument Command::parsed_option(const std::string& names,
-                                std::function<void(const std::string&)> take,
+                                const std::function<void(const std::string&)>& take,
                                 const std::string& text) const {
   return Argument(app_->add_option_function<std::string>(names, take, text));
 }

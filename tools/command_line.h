@@ -63,7 +63,8 @@ class Command {
   template <typename T>
   Argument option(const std::string& names, T& target, const std::string& text) const;
   /// The value goes through `take`, which may throw pema::Error.
-  Argument parsed_option(const std::string& names, std::function<void(const std::string&)> take,
+  Argument parsed_option(const std::string& names,
+                         const std::function<void(const std::string&)>& take,
                          const std::string& text) const;
   /// "--with,!--without" gives the flag a name that clears it.
   Argument flag(const std::string& names, bool& target, const std::string& text) const;

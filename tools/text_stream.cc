@@ -54,13 +54,13 @@ std::string TextStream::push(std::string_view bytes) {
   for (const std::string& stop : stops_) {
     ready = std::min(ready, held_.size() - possible_stop(held_, stop));
   }
-  const std::string text = replace_invalid_utf8(std::string_view(held_).substr(0, ready));
+  std::string text = replace_invalid_utf8(std::string_view(held_).substr(0, ready));
   held_.erase(0, ready);
   return text;
 }
 
 std::string TextStream::finish() {
-  const std::string text = replace_invalid_utf8(held_);
+  std::string text = replace_invalid_utf8(held_);
   held_.clear();
   return text;
 }

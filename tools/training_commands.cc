@@ -47,7 +47,7 @@ std::string find_train_program() {
   const std::string folder = program_folder();
   if (folder.empty()) return {};
   for (const char* place : {"/pema-train", "/../libexec/pema/pema-train"}) {
-    const std::string path = folder + place;
+    std::string path = folder + place;
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return {};

@@ -101,10 +101,10 @@ std::string results_text(const Json& document) {
                    format_fixed(method.at("gain_high").get<double>(), 3),
                format_fixed(100 * method.at("gaining_share").get<double>(), 0) + " %"});
   }
+  const auto note = document.at("note").get<std::string>();
   std::string text =
-      message(document.at("note").get<std::string>(), document.at("note") == "" ? "" : "\n",
-              "NLL in nats per token, ", document.at("test_tokens"), " test tokens of ",
-              document.at("new_people"), " new people\n\n", table.text());
+      message(note, note.empty() ? "" : "\n", "NLL in nats per token, ", document.at("test_tokens"),
+              " test tokens of ", document.at("new_people"), " new people\n\n", table.text());
   if (!document.contains("pema")) return text;
   Table pema(
       {"PEMA'S OWN FORM", "START", ">RANK", ">EPOCHS", ">NLL", ">GAIN", ">OF SHARED'S GAIN"});

@@ -59,6 +59,7 @@ std::vector<plm::FeatureRequest> make_requests(const plm::LanguageModel& model,
 std::shared_ptr<const Segment> make_segment(const plm::LanguageModel& model,
                                             const std::vector<SampleSet>& sets, FeatureSite site) {
   std::vector<const SampleSet*> parts;
+  parts.reserve(sets.size());
   for (const SampleSet& set : sets) parts.push_back(&set);
   const SampleSet all = SampleSet::concatenate(parts);
   const Samples samples = all.view();

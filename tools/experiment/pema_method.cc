@@ -84,7 +84,7 @@ Json pema_options_json(const train::PemaOptions& options) {
 }
 
 std::vector<Argument> add_pema_options(Command command, train::PemaOptions& options) {
-  const std::vector<Argument> arguments = {
+  std::vector<Argument> arguments = {
       command.parsed_option(
           "--start",
           [&](const std::string& text) { options.start = train::parse_pema_start(text); },

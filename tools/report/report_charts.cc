@@ -124,6 +124,7 @@ std::string draw_lambda(const std::vector<LambdaPoint>& points, const Layout& la
   svg.text((left + right) / 2, bottom + 38, "\xCE\xBB, weight of the personal distribution",
            "muted", Anchor::kMiddle);
   std::vector<std::pair<double, double>> path;
+  path.reserve(points.size());
   for (const LambdaPoint& p : points) path.emplace_back(x(p.lambda), y(p.nll));
   svg.line(x(least->lambda), y(least->nll), x(least->lambda), bottom, "dashed");
   svg.polyline(path, "l1");

@@ -66,6 +66,7 @@ std::array<Spot, 8> spots(const Point& p, double font) {
 /// where every spot meets something, the one that meets least.
 std::vector<Spot> place_labels(const std::vector<Point>& points, const Box& frame, double font) {
   std::vector<Box> taken;
+  taken.reserve(2 * points.size());
   for (const Point& p : points) taken.push_back(p.mark);
   std::vector<Spot> placed;
   for (const Point& p : points) {

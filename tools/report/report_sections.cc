@@ -130,6 +130,7 @@ std::string lambda_section(const Json& report) {
   const std::vector<LambdaPoint> points = read_lambda_curve(report);
   if (!points.empty()) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(points.size());
     for (const LambdaPoint& p : points) rows.push_back({trimmed(p.lambda, 4), fixed(p.nll, 3)});
     out += figure(
         lambda_chart(points),

@@ -167,7 +167,7 @@ std::string duration(double seconds) {
     return std::string(n < 10 ? "0" : "").append(std::to_string(n));
   };
   if (whole < 3600) return std::to_string(whole / 60) + " min " + two(whole % 60) + " s";
-  return fixed(static_cast<double>(whole / 3600), 0) + " h " + two(whole % 3600 / 60) + " min";
+  return std::to_string(whole / 3600) + " h " + two(whole % 3600 / 60) + " min";
 }
 
 std::string coordinate(double value) {
