@@ -11,9 +11,9 @@ if(PEMA_WERROR)
   target_compile_options(pema_options INTERFACE -Werror)
 endif()
 if(PEMA_SANITIZE)
-  # -Wmaybe-uninitialized sees paths that only the instrumentation makes.
+  # GCC's -Wmaybe-uninitialized sees paths that only the instrumentation makes.
   add_compile_options(-fsanitize=${PEMA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
-                      -Wno-maybe-uninitialized)
+                      $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${PEMA_SANITIZE})
 endif()
 # Sixty programs are linked: lld takes a tenth of the time of the default linker.

@@ -30,7 +30,7 @@ class RowSink {
 
 struct LanguageModel::Impl {
   struct FreeModel {
-    void operator()(llama_model* model) const noexcept { llama_model_free(model); }
+    void operator()(llama_model* loaded) const noexcept { llama_model_free(loaded); }
   };
 
   std::string path;
