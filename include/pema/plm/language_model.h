@@ -28,12 +28,14 @@ struct GgufModel {
 [[nodiscard]] GgufModel read_gguf(const std::string& path);
 
 struct ModelOptions {
-  std::int64_t threads = 0;           ///< 0: all cores that this process may use
-  std::int64_t context = 2048;        ///< tokens per conversation or document, prompt included; no
-                                      ///< more than the model was trained for
-  std::int64_t conversations = 4;     ///< open at once
-  std::int64_t batch_tokens = 512;    ///< at most so many tokens in one decode
-  std::int64_t batch_documents = 32;  ///< at most so many documents in one decode
+  std::int64_t threads = 0;         ///< 0: all cores that this process may use
+  std::int64_t context = 2048;      ///< tokens per conversation or document, prompt included; no
+                                    ///< more than the model was trained for
+  std::int64_t conversations = 4;   ///< open at once
+  std::int64_t batch_tokens = 512;  ///< at most so many tokens in one decode
+  /// At most so many documents in one decode. With 1 a document's features are the same bits
+  /// whatever else is asked for, and on CPUs no number is faster (docs/decisions/0002).
+  std::int64_t batch_documents = 1;
 };
 
 struct ChatMessage {
