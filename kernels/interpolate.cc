@@ -3,38 +3,46 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "pema/error.h"
 
 namespace pema::kernels {
 namespace {
 
-LogitSums checked_sums(const float* logits, std::int64_t vocab, const char* source,
-                       std::size_t row) {
-  PEMA_CHECK(logits != nullptr, kInvalidArgument, "interpolate: row ", row, " has no ", source,
+/// Throws unless the logits make a distribution. `exponentials` as in logit_sums.
+MixSource dense_source(const float* logits, double weight, std::int64_t vocab, float* exponentials,
+                       const char* name, std::size_t row) {
+  MixSource source;
+  if (weight <= 0.0) return source;
+  PEMA_CHECK(logits != nullptr, kInvalidArgument, "interpolate: row ", row, " has no ", name,
              " logits but gives them weight");
-  const LogitSums sums = logit_sums({logits, static_cast<std::size_t>(vocab)});
+  const LogitSums sums = logit_sums({logits, static_cast<std::size_t>(vocab)}, exponentials);
   PEMA_CHECK(std::isfinite(sums.maximum) && std::isfinite(sums.sum), kInvalidArgument,
-             "interpolate: the ", source, " logits of row ", row,
+             "interpolate: the ", name, " logits of row ", row,
              " hold NaN, +inf or nothing but -inf");
-  return sums;
+  source.logits = logits;
+  source.exponentials = exponentials;
+  source.maximum = sums.maximum;
+  source.share = static_cast<float>(weight / sums.sum);
+  source.log_share = static_cast<float>(std::log(weight) - std::log(sums.sum));
+  return source;
 }
 
-DenseMix dense_part(const MixtureRow& row, std::int64_t vocab, std::size_t index) {
-  DenseMix mix;
-  if (row.base_weight > 0.0) {
-    const LogitSums sums = checked_sums(row.base, vocab, "base", index);
-    mix.base = row.base;
-    mix.base_max = sums.maximum;
-    mix.base_log = static_cast<float>(std::log(row.base_weight) - std::log(sums.sum));
-  }
-  if (row.personal_weight > 0.0) {
-    const LogitSums sums = checked_sums(row.personal, vocab, "personal", index);
-    mix.personal = row.personal;
-    mix.personal_max = sums.maximum;
-    mix.personal_log = static_cast<float>(std::log(row.personal_weight) - std::log(sums.sum));
-  }
-  return mix;
+/// `scratch` [2 V] takes the exponentials when both sources are on; null: they are not kept.
+DenseMix dense_part(const MixtureRow& row, std::int64_t vocab, float* scratch, std::size_t index) {
+  float* const kept = row.base_weight > 0.0 && row.personal_weight > 0.0 ? scratch : nullptr;
+  return {dense_source(row.base, row.base_weight, vocab, kept, "base", index),
+          dense_source(row.personal, row.personal_weight, vocab,
+                       kept == nullptr ? nullptr : kept + vocab, "personal", index)};
+}
+
+/// [size] floats of this thread, kept for its next call: fresh pages would cost as much as the
+/// mixing.
+float* scratch_of_thread(std::int64_t size) {
+  thread_local std::vector<float> scratch;
+  if (std::ssize(scratch) < size) scratch.resize(static_cast<std::size_t>(size));
+  return scratch.data();
 }
 
 /// log(exp(dense) + mass).
@@ -56,8 +64,9 @@ void interpolate(std::span<const MixtureRow> rows, std::int64_t vocab, std::span
                  ThreadPool& pool) {
   check_lengths(rows.size(), out.size());
   pool.run(static_cast<std::int64_t>(rows.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    float* const scratch = scratch_of_thread(2 * vocab);
     for (auto b = static_cast<std::size_t>(begin); b < static_cast<std::size_t>(end); ++b) {
-      mix_dense(dense_part(rows[b], vocab, b), vocab, out[b]);
+      mix_dense(dense_part(rows[b], vocab, scratch, b), vocab, out[b]);
       for (const WordMass& word : rows[b].recalled) {
         out[b][word.token] = add_mass(out[b][word.token], word.mass);
       }
@@ -72,9 +81,9 @@ void interpolate_targets(std::span<const MixtureRow> rows, std::int64_t vocab,
   check_lengths(rows.size(), targets.size());
   pool.run(static_cast<std::int64_t>(rows.size()), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto b = static_cast<std::size_t>(begin); b < static_cast<std::size_t>(end); ++b) {
-      DenseMix mix = dense_part(rows[b], vocab, b);
-      if (mix.base != nullptr) mix.base += targets[b];
-      if (mix.personal != nullptr) mix.personal += targets[b];
+      DenseMix mix = dense_part(rows[b], vocab, nullptr, b);
+      if (mix.base.logits != nullptr) mix.base.logits += targets[b];
+      if (mix.personal.logits != nullptr) mix.personal.logits += targets[b];
       float value = 0.0F;
       mix_dense(mix, 1, &value);
       const auto& words = rows[b].recalled;

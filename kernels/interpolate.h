@@ -46,22 +46,26 @@ struct LogitSums {
 };
 
 /// Two passes over the logits, in one fixed order: lanes within 16 vectors, then blocks in float64.
-/// Unchecked. Thread-safety: reentrant.
-[[nodiscard]] LogitSums logit_sums(std::span<const float> logits);
+/// Writes exp(l - maximum) to `exponentials` [V] unless that is null. Unchecked. Thread-safety:
+/// reentrant.
+[[nodiscard]] LogitSums logit_sums(std::span<const float> logits, float* exponentials = nullptr);
 
-/// Constants of one row's dense part: log P_dense(w) = logaddexp(base_w - base_max + base_log,
-/// personal_w - personal_max + personal_log); a source that is off has a null pointer.
-struct DenseMix {
-  const float* base = nullptr;
-  const float* personal = nullptr;
-  float base_max = 0;
-  float base_log = 0;
-  float personal_max = 0;
-  float personal_log = 0;
+/// One dense source of a row: gives word w the probability share exp(logit_w - maximum).
+struct MixSource {
+  const float* logits = nullptr;        ///< null: the source is off
+  const float* exponentials = nullptr;  ///< from logit_sums; null: computed again, the same bits
+  float maximum = 0;
+  float share = 0;  ///< weight / sum
+  float log_share = 0;
 };
 
-/// Columns [0, count) of the dense part. `out` may be `personal`. Elementwise: a column's bits do
-/// not depend on count. Unchecked. Thread-safety: reentrant.
+struct DenseMix {
+  MixSource base;
+  MixSource personal;
+};
+
+/// Columns [0, count) of log(base + personal). `out` may be `personal.logits`. Elementwise: a
+/// column's bits do not depend on count. Unchecked. Thread-safety: reentrant.
 void mix_dense(const DenseMix& mix, std::int64_t count, float* out);
 
 }  // namespace pema::kernels

@@ -23,8 +23,14 @@ using Tag = hn::ScalableTag<float>;
 using Vector = hn::Vec<Tag>;
 
 constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
+// exp_of gives exp(kFloor) = 1.6e-38 for all below it: a normal number, too small to count in a sum
+// over 2^24 words.
+constexpr float kFloor = -87.0F;
+// A mixture below this is computed by logarithms instead, because kFloor may have touched it.
+constexpr float kTrusted = 1e-30F;
 // Below this float32 exp is 0, or so small that 1 + exp is 1.
-constexpr float kFloor = -110.0F;
+constexpr float kNothing = -110.0F;
+constexpr float kLn2 = 0.693147180559945F;
 // Vectors that are added in float32 before the sum goes to float64: bounds the error at 16
 // roundings.
 constexpr std::int64_t kBlockVectors = 16;
@@ -37,12 +43,56 @@ HWY_INLINE Vector load_end(const float* values, std::int64_t count) {
   return hn::Load(tag, padded);
 }
 
-HWY_INLINE Vector exp_of(Vector x) {
+HWY_INLINE void store_end(Vector value, std::int64_t count, float* out) {
   const Tag tag;
-  return hn::Exp(tag, hn::Max(x, hn::Set(tag, kFloor)));
+  HWY_ALIGN float padded[hn::MaxLanes(tag)];
+  hn::Store(value, tag, padded);
+  std::copy(padded, padded + count, out);
 }
 
-LogitSums sums_body(std::span<const float> logits) {
+// exp(x) for x <= 0, 3.2 u (u = 2^-24) above kFloor: x = n ln 2 + r, |r| <= ln 2 / 2; 1 + r + r^2
+// q(r) is the minimax polynomial of degree 5 in the relative error (1.9 u). NaN gives NaN or
+// exp(kFloor).
+HWY_INLINE Vector exp_of(Vector x) {
+  const Tag tag;
+  const hn::RebindToSigned<Tag> bits;
+  x = hn::Max(x, hn::Set(tag, kFloor));
+  // Adding 1.5 2^23 rounds to an integer, which then stands in the low bits.
+  const Vector shift = hn::Set(tag, 12582912.0F);
+  const Vector shifted = hn::MulAdd(x, hn::Set(tag, 1.0F / kLn2), shift);
+  const Vector r = hn::NegMulAdd(hn::Sub(shifted, shift), hn::Set(tag, kLn2), x);
+  Vector p = hn::Set(tag, 0.00831204955F);
+  p = hn::MulAdd(p, r, hn::Set(tag, 0.0418944993F));
+  p = hn::MulAdd(p, r, hn::Set(tag, 0.166671332F));
+  p = hn::MulAdd(p, r, hn::Set(tag, 0.499992018F));
+  p = hn::MulAdd(p, r, hn::Set(tag, 1.0F));
+  p = hn::MulAdd(p, r, hn::Set(tag, 1.0F));
+  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(bits, shifted));
+  return hn::BitCast(tag, hn::Add(hn::BitCast(bits, p), exponent));
+}
+
+// log(x) for normal x > 0, within 0.7 u + 1.2 u abs(log x): x = 2^e (1 + f), f in [sqrt(1/2) - 1,
+// sqrt(2) - 1]; f + f^2 q(f) is the minimax polynomial of degree 8 in the absolute error (0.62 u).
+HWY_INLINE Vector log_of(Vector x) {
+  const Tag tag;
+  const hn::RebindToSigned<Tag> bits;
+  const auto raw = hn::BitCast(bits, x);
+  const auto e = hn::ShiftRight<23>(hn::Sub(raw, hn::Set(bits, 0x3f3504f3)));  // sqrt(1/2)
+  const Vector f =
+      hn::Sub(hn::BitCast(tag, hn::Sub(raw, hn::ShiftLeft<23>(e))), hn::Set(tag, 1.0F));
+  Vector p = hn::Set(tag, -0.100346148F);
+  p = hn::MulAdd(p, f, hn::Set(tag, 0.1633564F));
+  p = hn::MulAdd(p, f, hn::Set(tag, -0.173259938F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 0.198882777F));
+  p = hn::MulAdd(p, f, hn::Set(tag, -0.249614653F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 0.333352614F));
+  p = hn::MulAdd(p, f, hn::Set(tag, -0.500005844F));
+  p = hn::MulAdd(hn::Mul(p, f), f, f);
+  return hn::MulAdd(hn::ConvertTo(tag, e), hn::Set(tag, kLn2), p);
+}
+
+// exponentials: where exp(l - maximum) goes, [count], or null.
+LogitSums sums_body(std::span<const float> logits, float* exponentials) {
   const Tag tag;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
   const auto count = static_cast<std::int64_t>(logits.size());
@@ -63,57 +113,82 @@ LogitSums sums_body(std::span<const float> logits) {
     return sums;
   }
   sums.maximum = hn::GetLane(hn::MaxOfLanes(tag, highest));
-  const Vector shift = hn::Set(tag, sums.maximum);
+  const Vector maximum = hn::Set(tag, sums.maximum);
   const std::int64_t length = kBlockVectors * lanes;
   for (std::int64_t block = 0; block < count; block += length) {
     const std::int64_t end = std::min(count, block + length);
     Vector sum = hn::Zero(tag);
-    for (std::int64_t i = block; i < end; i += lanes) {
-      const Vector value =
-          i + lanes <= end ? hn::LoadU(tag, values + i) : load_end(values + i, end - i);
-      sum = hn::Add(sum, exp_of(hn::Sub(value, shift)));
+    std::int64_t i = block;
+    for (; i + lanes <= end; i += lanes) {
+      const Vector e = exp_of(hn::Sub(hn::LoadU(tag, values + i), maximum));
+      if (exponentials != nullptr) hn::StoreU(e, tag, exponentials + i);
+      sum = hn::Add(sum, e);
+    }
+    if (i < end) {
+      const Vector e = exp_of(hn::Sub(load_end(values + i, end - i), maximum));
+      if (exponentials != nullptr) store_end(e, end - i, exponentials + i);
+      // exp_of gives the padding a little mass, too little to change the sum.
+      sum = hn::Add(sum, e);
     }
     sums.sum += static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, sum)));
   }
   return sums;
 }
 
-HWY_INLINE Vector mix(Vector a, Vector b) {
+// log(exp(a) + exp(b)), right at every distance.
+HWY_INLINE Vector log_add(Vector a, Vector b) {
   const Tag tag;
   const Vector high = hn::Max(a, b);
-  const Vector gap = hn::Sub(hn::Min(a, b), high);
-  const Vector sum = hn::Add(high, hn::Log1p(tag, exp_of(gap)));
+  const Vector gap = hn::Max(hn::Sub(hn::Min(a, b), high), hn::Set(tag, kNothing));
+  const Vector sum = hn::Add(high, hn::Log1p(tag, hn::Exp(tag, gap)));
   // Where both are -inf the gap is NaN.
   const Vector minus_inf = hn::Set(tag, kMinusInf);
   return hn::IfThenElse(hn::Eq(high, minus_inf), minus_inf, sum);
 }
 
-HWY_INLINE Vector dense(const DenseMix& row, Vector base, Vector personal) {
+HWY_INLINE Vector log_share(const MixSource& source, Vector logits) {
   const Tag tag;
-  const Vector a = hn::Add(hn::Sub(base, hn::Set(tag, row.base_max)), hn::Set(tag, row.base_log));
-  const Vector b =
-      hn::Add(hn::Sub(personal, hn::Set(tag, row.personal_max)), hn::Set(tag, row.personal_log));
-  if (row.personal == nullptr) return row.base == nullptr ? hn::Set(tag, kMinusInf) : a;
-  return row.base == nullptr ? b : mix(a, b);
+  return hn::Add(hn::Sub(logits, hn::Set(tag, source.maximum)), hn::Set(tag, source.log_share));
+}
+
+// base and personal: logits; e_base and e_personal: exp(logit - maximum) as exp_of gives it.
+HWY_INLINE Vector mix(const DenseMix& row, Vector base, Vector personal, Vector e_base,
+                      Vector e_personal) {
+  const Tag tag;
+  const Vector p = hn::MulAdd(hn::Set(tag, row.base.share), e_base,
+                              hn::Mul(hn::Set(tag, row.personal.share), e_personal));
+  const Vector quick = log_of(p);
+  const auto trusted = hn::Ge(p, hn::Set(tag, kTrusted));
+  if (HWY_LIKELY(hn::AllTrue(tag, trusted))) return quick;
+  return hn::IfThenElse(trusted, quick,
+                        log_add(log_share(row.base, base), log_share(row.personal, personal)));
 }
 
 void mix_body(const DenseMix& row, std::int64_t count, float* out) {
   const Tag tag;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
-  const Vector none = hn::Zero(tag);
+  const MixSource& base = row.base;
+  const MixSource& personal = row.personal;
+  const auto whole = [&](const float* values, std::int64_t i) {
+    return hn::LoadU(tag, values + i);
+  };
+  const auto end = [&](const float* values, std::int64_t i) {
+    return load_end(values + i, count - i);
+  };
+  const auto vector_at = [&](std::int64_t i, const auto& load) {
+    if (base.logits == nullptr && personal.logits == nullptr) return hn::Set(tag, kMinusInf);
+    if (personal.logits == nullptr) return log_share(base, load(base.logits, i));
+    if (base.logits == nullptr) return log_share(personal, load(personal.logits, i));
+    const auto e = [&](const MixSource& source) {
+      return source.exponentials != nullptr
+                 ? load(source.exponentials, i)
+                 : exp_of(hn::Sub(load(source.logits, i), hn::Set(tag, source.maximum)));
+    };
+    return mix(row, load(base.logits, i), load(personal.logits, i), e(base), e(personal));
+  };
   std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const Vector base = row.base == nullptr ? none : hn::LoadU(tag, row.base + i);
-    const Vector personal = row.personal == nullptr ? none : hn::LoadU(tag, row.personal + i);
-    hn::StoreU(dense(row, base, personal), tag, out + i);
-  }
-  if (i < count) {
-    const Vector base = row.base == nullptr ? none : load_end(row.base + i, count - i);
-    const Vector personal = row.personal == nullptr ? none : load_end(row.personal + i, count - i);
-    HWY_ALIGN float padded[hn::MaxLanes(tag)];
-    hn::Store(dense(row, base, personal), tag, padded);
-    std::copy(padded, padded + (count - i), out + i);
-  }
+  for (; i + lanes <= count; i += lanes) hn::StoreU(vector_at(i, whole), tag, out + i);
+  if (i < count) store_end(vector_at(i, end), count - i, out + i);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -126,8 +201,8 @@ namespace pema::kernels {
 HWY_EXPORT(sums_body);
 HWY_EXPORT(mix_body);
 
-LogitSums logit_sums(std::span<const float> logits) {
-  return HWY_DYNAMIC_DISPATCH(sums_body)(logits);
+LogitSums logit_sums(std::span<const float> logits, float* exponentials) {
+  return HWY_DYNAMIC_DISPATCH(sums_body)(logits, exponentials);
 }
 
 void mix_dense(const DenseMix& mix, std::int64_t count, float* out) {
