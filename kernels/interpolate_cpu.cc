@@ -31,9 +31,10 @@ constexpr float kTrusted = 1e-30F;
 // Below this float32 exp is 0, or so small that 1 + exp is 1.
 constexpr float kNothing = -110.0F;
 constexpr float kLn2 = 0.693147180559945F;
-// Vectors that are added in float32 before the sum goes to float64: bounds the error at 16
-// roundings.
+// Vectors that are added in float32 before the sum goes to float64, in kSums sums side by side: one
+// would wait for itself.
 constexpr std::int64_t kBlockVectors = 16;
+constexpr std::int64_t kSums = 4;
 
 // The last `count` < lanes values and -inf, which softmax ignores. Reads no byte past them.
 HWY_INLINE Vector load_end(const float* values, std::int64_t count) {
@@ -96,41 +97,52 @@ LogitSums sums_body(std::span<const float> logits, float* exponentials) {
   const Tag tag;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
   const auto count = static_cast<std::int64_t>(logits.size());
-  const std::int64_t whole = count - count % lanes;
   const float* values = logits.data();
-  Vector highest = hn::Set(tag, kMinusInf);
+  Vector highest[kSums];
+  for (Vector& value : highest) value = hn::Set(tag, kMinusInf);
   // Max may drop a NaN, so that they are looked for apart.
-  auto nan = hn::IsNaN(highest);
-  const auto look_at = [&](Vector value) {
-    highest = hn::Max(highest, value);
+  auto nan = hn::IsNaN(highest[0]);
+  const auto look_at = [&](Vector value, std::int64_t at) {
+    highest[at] = hn::Max(highest[at], value);
     nan = hn::Or(nan, hn::IsNaN(value));
   };
-  for (std::int64_t i = 0; i < whole; i += lanes) look_at(hn::LoadU(tag, values + i));
-  if (whole < count) look_at(load_end(values + whole, count - whole));
+  std::int64_t seen = 0;
+  for (; seen + kSums * lanes <= count; seen += kSums * lanes) {
+    for (std::int64_t s = 0; s < kSums; ++s) look_at(hn::LoadU(tag, values + seen + s * lanes), s);
+  }
+  for (; seen + lanes <= count; seen += lanes) look_at(hn::LoadU(tag, values + seen), 0);
+  if (seen < count) look_at(load_end(values + seen, count - seen), 0);
   LogitSums sums;
   if (!hn::AllFalse(tag, nan)) {
     sums.sum = std::numeric_limits<double>::quiet_NaN();
     return sums;
   }
-  sums.maximum = hn::GetLane(hn::MaxOfLanes(tag, highest));
+  const Vector pair = hn::Max(hn::Max(highest[0], highest[1]), hn::Max(highest[2], highest[3]));
+  sums.maximum = hn::GetLane(hn::MaxOfLanes(tag, pair));
   const Vector maximum = hn::Set(tag, sums.maximum);
+  const auto exponential = [&](std::int64_t i) {
+    const Vector e = exp_of(hn::Sub(hn::LoadU(tag, values + i), maximum));
+    if (exponentials != nullptr) hn::StoreU(e, tag, exponentials + i);
+    return e;
+  };
   const std::int64_t length = kBlockVectors * lanes;
   for (std::int64_t block = 0; block < count; block += length) {
     const std::int64_t end = std::min(count, block + length);
-    Vector sum = hn::Zero(tag);
+    Vector sum[kSums];
+    for (Vector& value : sum) value = hn::Zero(tag);
     std::int64_t i = block;
-    for (; i + lanes <= end; i += lanes) {
-      const Vector e = exp_of(hn::Sub(hn::LoadU(tag, values + i), maximum));
-      if (exponentials != nullptr) hn::StoreU(e, tag, exponentials + i);
-      sum = hn::Add(sum, e);
+    for (; i + kSums * lanes <= end; i += kSums * lanes) {
+      for (std::int64_t s = 0; s < kSums; ++s) sum[s] = hn::Add(sum[s], exponential(i + s * lanes));
     }
+    Vector total = hn::Add(hn::Add(sum[0], sum[1]), hn::Add(sum[2], sum[3]));
+    for (; i + lanes <= end; i += lanes) total = hn::Add(total, exponential(i));
     if (i < end) {
       const Vector e = exp_of(hn::Sub(load_end(values + i, end - i), maximum));
       if (exponentials != nullptr) store_end(e, end - i, exponentials + i);
       // exp_of gives the padding a little mass, too little to change the sum.
-      sum = hn::Add(sum, e);
+      total = hn::Add(total, e);
     }
-    sums.sum += static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, sum)));
+    sums.sum += static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, total)));
   }
   return sums;
 }

@@ -7,7 +7,7 @@
 namespace pema::kernels {
 namespace {
 
-constexpr std::int64_t kStrip = 1024;  // 4 KB of an output row, well inside the first-level cache
+constexpr std::int64_t kStrip = 512;  // 2 KB of an output row and of each row that is added to it
 
 }  // namespace
 

@@ -97,6 +97,22 @@ TEST(Interpolate, MatchesFloat64ForAllWeightsSizesAndInstructionSets) {
   hwy::SetSupportedTargetsForTest(0);
 }
 
+TEST(Interpolate, WordsFarBelowTheLikeliestKeepTheirAccuracy) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    std::mt19937 random(5);
+    // Most words lie 50 to 150 below the likeliest, on both sides of where exponentials give way to
+    // logarithms.
+    const std::int64_t vocab = 2003;
+    const Matrix<float> logits = test::random_matrix(random, 2, vocab, 30.0F);
+    for (const double base : {1e-12, 0.4, 1.0 - 1e-12}) {
+      const MixtureRow row{logits.row(0), logits.row(1), base, 1.0 - base, {}};
+      expect_near(mix(row, vocab), reference(row, vocab));
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+
 TEST(Interpolate, UnderflowingProbabilitiesKeepAFiniteLog) {
   const std::vector<float> base{0, -300, -1000, -5e4F, -kInf, -kInf, 700};
   const std::vector<float> personal{0, -900, -400, -6e4F, -2000, -kInf, 0};
