@@ -26,9 +26,9 @@ PUBLIC_OWNER = {
 }
 ONLY_IN = {
     r"sqlite3\.h": "profiles/sqlite/",
-    r"(torch|ATen|c10)/": "src/train/",
+    r"(torch|ATen|c10)/": ("src/train/", "bench/kernels"),  # a bench measures peers
     r"(llama|ggml|gguf)[\w-]*\.h": "src/plm/",
-    r"faiss/": "src/memory/",
+    r"faiss/": ("src/memory/", "bench/kernels"),
     r"CLI/": ("tools/command_line.cc", "tools/program.cc"),  # seconds in every source that includes it
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')

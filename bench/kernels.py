@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""./dev bench kernels: each op beside what one would use instead, taking turns in one run of one thread; ratios of medians."""
+import must
+
+REPEATS = 15
+
+
+def medians(result):
+    """Milliseconds by name, from Google Benchmark's aggregates."""
+    scale = {"ns": 1e-6, "us": 1e-3, "ms": 1, "s": 1e3}
+    errors = [entry for entry in result["benchmarks"] if entry.get("error_occurred")]
+    if errors:
+        raise SystemExit(f"{errors[0]['name']}: {errors[0]['error_message']}")
+    return {entry["run_name"]: entry["real_time"] * scale[entry["time_unit"]] for entry in result["benchmarks"]
+            if entry.get("aggregate_name") == "median"}
+
+
+def best(times, prefix, suffix=""):
+    """The fastest of a peer's forms."""
+    return min(value for name, value in times.items() if name.startswith(prefix) and name.endswith(suffix))
+
+
+def table(times):
+    print("\n| what | ms, median |\n|---|---|")
+    for name, value in times.items():
+        print(f"| {name} | {value:.4g} |")
+    print()
+
+
+def main():
+    parser = must.arguments(__doc__)
+    parser.add_argument("--filter", default=".", help="regular expression over the names of Google Benchmark")
+    options = parser.parse_args()
+    result = must.run_json([f"{options.build}/bench/kernels_bench", "--benchmark_format=json", f"--benchmark_filter={options.filter}",
+                            f"--benchmark_repetitions={REPEATS}", "--benchmark_enable_random_interleaving=true",
+                            "--benchmark_min_time=0.05", "--benchmark_report_aggregates_only=true"])
+    times = medians(result)
+    table(times)
+    promises = must.Promises(f"one thread, medians of {REPEATS} interleaved runs")
+    if "interpolate_pema" in times:
+        own = times["interpolate_pema"]
+        promises.at_least("interpolate.torch", 5, best(times, "interpolate_torch") / own, "times the best LibTorch expression",
+                          "V 49,152, one row, one thread")
+        promises.at_most("interpolate.exp_pass", 1.5, own / times["interpolate_exp_pass"],
+                         "of the time of one exp pass over both arrays", "V 49,152, one row, one thread, Highway's exp")
+    for queries in (16, 1):
+        if f"mask_search_pema/{queries}" in times:
+            ratio = times[f"mask_search_faiss/{queries}"] / times[f"mask_search_pema/{queries}"]
+            promises.at_least(f"mask_search.faiss_{queries}", 5, ratio, "times FAISS IndexBinaryFlat",
+                              f"1,000,000 masks of 1,024 bits, nearest 10, {queries} queries in one call, one thread")
+    for k in (8, 32, 64, 96):
+        if f"compose_pema/{k}" in times:
+            own = times[f"compose_pema/{k}"]
+            conditions = f"float32, N 256, 64 x 1024, 16 profiles, k {k}, one thread"
+            promises.at_least(f"compose.roof_{k}", 0.8, times[f"compose_roof/{k}"] / own, "of the memory's roof", conditions)
+            promises.at_least(f"compose.torch_{k}", 3, best(times, "compose_torch", f"/{k}") / own, "times the best LibTorch form",
+                              conditions)
+    must.write(options.out, promises, times)
+
+
+if __name__ == "__main__":
+    main()
