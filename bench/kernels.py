@@ -1,5 +1,12 @@
 #!/usr/bin/env python3
-"""./dev bench kernels: each op beside what one would use instead, taking turns in one run of one thread; ratios of medians."""
+"""./dev bench kernels: each op beside what one would use instead, taking turns in one run of one thread; then a whole reply beside
+plain llama.cpp; ratios of medians."""
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
 import must
 
 REPEATS = 15
@@ -25,6 +32,43 @@ def table(times):
     for name, value in times.items():
         print(f"| {name} | {value:.4g} |")
     print()
+
+
+DECODE_ROUNDS = 9
+DECODE_TOKENS = 96
+
+
+def decode(options):
+    """Tokens per second and milliseconds of a switch, from decode_bench; see there."""
+    model = os.environ["PEMA_MODEL"]
+    lora = pathlib.Path(options.out).parent / "lora.gguf"
+    lora.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, str(pathlib.Path(__file__).parent / "decode" / "lora_gguf.py"), model, str(lora), "8"], check=True)
+    return must.run_json([f"{options.build}/bench/decode_bench", model, str(lora), str(DECODE_ROUNDS), str(DECODE_TOKENS), "2"])
+
+
+def promise_decode(promises, result):
+    plain = result["tokens_per_second"]["llama"]
+    slower = {name: 100 * (1 - statistics.median(v / p for p, v in zip(plain, values)))
+              for name, values in result["tokens_per_second"].items()}
+    print("\n| reply of one person | tokens/s, median | slower than llama.cpp |\n|---|---|---|")
+    for name, values in result["tokens_per_second"].items():
+        print(f"| {name} | {statistics.median(values):.1f} | {slower[name]:.1f} % |")
+    conditions = (f"batch 1, {DECODE_TOKENS} tokens, 2 threads, masks over 1,024 rank-1 adapters, int8 U, medians of {DECODE_ROUNDS} "
+                  f"interleaved rounds; llama.cpp with a rank-8 LoRA in the same run: {slower['llama_lora']:.1f} % slower")
+    promises.at_most("decode.no_profile", 1, slower["pema_no_profile"], "% slower than plain llama.cpp", conditions)
+    promises.at_most("decode.k128", 8, slower["pema_k128"], "% slower than plain llama.cpp", conditions)
+    promises.at_most("decode.k300", 12, slower["pema_k300"], "% slower than plain llama.cpp", conditions)
+    times = {way: {name: statistics.median(values) for name, values in kinds.items()} for way, kinds in result["switch_ms"].items()}
+    print("\n| next token, 512 tokens before it, ms | same person | another | first one again |\n|---|---|---|---|")
+    for way, kinds in times.items():
+        print(f"| {way} | {kinds['same']:.2f} | {kinds.get('cold', kinds.get('switched')):.2f} | {kinds.get('cached', float('nan')):.2f} |")
+    lora = times["llama_lora"]["switched"] - times["llama_lora"]["same"]
+    for way in ("projected", "composed"):
+        for kind in ("cold", "cached"):
+            promises.at_most(f"switch.{way}_{kind}", 0.001, (times[way][kind] - times[way]["same"]) / lora,
+                             "of the time that llama.cpp needs after a LoRA swap",
+                             f"k 300 of 1,024, extra over a token of the same person; LoRA swap {lora:.0f} ms, 512 tokens evaluated again")
 
 
 def main():
@@ -55,7 +99,11 @@ def main():
             promises.at_least(f"compose.roof_{k}", 0.8, times[f"compose_roof/{k}"] / own, "of the memory's roof", conditions)
             promises.at_least(f"compose.torch_{k}", 3, best(times, "compose_torch", f"/{k}") / own, "times the best LibTorch form",
                               conditions)
-    must.write(options.out, promises, times)
+    replies = None
+    if options.filter == ".":
+        replies = decode(options)
+        promise_decode(promises, replies)
+    must.write(options.out, promises, {"ops_ms": times, "replies": replies})
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "kernels/interpolate.h"
 #include "pema/error.h"
 
 namespace pema::tools {
@@ -93,10 +94,11 @@ std::int32_t Sampler::sample(std::span<const float> scores) {
 double log_probability(std::span<const float> scores, std::int32_t token) {
   PEMA_CHECK(token >= 0 && token < static_cast<std::int64_t>(scores.size()), kInvalidArgument,
              "token ", token, " is outside the ", scores.size(), " scores");
-  const double top = scores[static_cast<std::size_t>(likeliest(scores))];
-  double mass = 0;
-  for (const float score : scores) mass += std::exp(score - top);
-  return scores[static_cast<std::size_t>(token)] - top - std::log(mass);
+  const kernels::LogitSums sums = kernels::logit_sums(scores);
+  PEMA_CHECK(std::isfinite(sums.maximum) && std::isfinite(sums.sum), kInvalidArgument,
+             "a score is not a number, or no token has a finite one");
+  return static_cast<double>(scores[static_cast<std::size_t>(token)]) -
+         static_cast<double>(sums.maximum) - std::log(sums.sum);
 }
 
 }  // namespace pema::tools

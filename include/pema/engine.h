@@ -72,8 +72,20 @@ enum class Strategy : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Strategy strategy) noexcept;
 [[nodiscard]] Strategy parse_strategy(std::string_view text);
 
+/// What a pool's projection U is kept in.
+enum class NumberType : std::uint8_t {
+  kFloat32,
+  kInt8,  ///< a quarter of the bytes, each row of U^T on its own grid of 255 steps, sums exact
+};
+
+[[nodiscard]] std::string_view to_string(NumberType type) noexcept;
+/// Throws kInvalidArgument.
+[[nodiscard]] NumberType parse_number_type(std::string_view text);
+
 struct EngineOptions {
   Strategy strategy = Strategy::kAuto;
+  NumberType projection = NumberType::kFloat32;  ///< used by kProjected; docs/numerics.md has the
+                                                 ///< error of int8
   std::int64_t cache_bytes = std::int64_t{256}
                              << 20;  ///< for composed bottlenecks and projections; 0 keeps none
   std::int64_t threads = 0;          ///< 0: one per hardware thread; results do not depend on it

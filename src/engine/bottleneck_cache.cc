@@ -5,7 +5,7 @@
 namespace pema::engine {
 
 std::int64_t CacheEntry::bytes() const noexcept {
-  return composed.bytes() +
+  return composed.bytes() + projection_int8.bytes() +
          projection.rows() * projection.cols() * static_cast<std::int64_t>(sizeof(float));
 }
 

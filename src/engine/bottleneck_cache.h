@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "kernels/compose.h"
+#include "kernels/int8_rows.h"
 #include "pema/digest.h"
 #include "pema/engine.h"
 #include "pema/tensor_view.h"
@@ -16,8 +17,9 @@ namespace pema::engine {
 
 /// A composed bottleneck, or a pool's projection, U^T = (W B)^T.
 struct CacheEntry {
-  kernels::Composed composed;  ///< empty in a projection
-  Matrix<float> projection;    ///< [shared r + N r, V]; empty in a composed bottleneck
+  kernels::Composed composed;           ///< empty in a projection
+  Matrix<float> projection;             ///< [shared r + N r, V]; empty in a composed bottleneck
+  kernels::Int8Matrix projection_int8;  ///< the same; one of the two is empty
 
   [[nodiscard]] std::int64_t bytes() const noexcept;
 };

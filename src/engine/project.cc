@@ -1,8 +1,10 @@
 #include "src/engine/project.h"
 
 #include <algorithm>
+#include <map>
 
 #include "kernels/head_product.h"
+#include "kernels/int8_rows.h"
 #include "kernels/weighted_sum.h"
 
 namespace pema::engine {
@@ -20,6 +22,7 @@ void project(Context& context, const Walk& walk, MatrixView<float> personal) {
   HeadRows added;     // residual: W delta on top of l
   HeadRows replaced;  // distribution: W norm(delta)
   std::vector<kernels::WeightedRows> projected;
+  std::map<const CacheEntry*, std::vector<kernels::Int8Sum>> projected_int8;  // by projection
   for (const Group& group : walk.groups) {
     const bool residual = group.lease->pool->info().form == Form::kResidual;
     for (std::int64_t i = group.begin; i < group.end; ++i) {
@@ -29,7 +32,10 @@ void project(Context& context, const Walk& walk, MatrixView<float> personal) {
         const float* logits = walk.batch->logits.row(row);
         std::copy(logits, logits + context.model.vocab, out);
       }
-      if (group.strategy == Strategy::kProjected) {
+      if (group.strategy == Strategy::kProjected && group.composed->projection.rows() == 0) {
+        projected_int8[group.composed.get()].push_back(
+            {group.int8_rows, group.weights.view().row_span(i - group.begin), out});
+      } else if (group.strategy == Strategy::kProjected) {
         projected.push_back(
             {group.bottleneck.up.rows, group.weights.view().row_span(i - group.begin), out});
       } else {
@@ -43,6 +49,9 @@ void project(Context& context, const Walk& walk, MatrixView<float> personal) {
   kernels::head_product(head, added.in, added.out, true, context.pool);
   kernels::head_product(head, replaced.in, replaced.out, false, context.pool);
   kernels::add_weighted_rows(projected, context.model.vocab, context.pool);
+  for (const auto& [entry, sums] : projected_int8) {
+    kernels::add_int8_rows(entry->projection_int8, sums, context.pool);
+  }
 }
 
 }  // namespace pema::engine

@@ -23,12 +23,14 @@ Decoder::Decoder(llama_model* model, const DecoderShape& shape, const std::strin
   params.n_threads = static_cast<std::int32_t>(shape.threads);
   params.n_threads_batch = static_cast<std::int32_t>(shape.threads);
   params.pooling_type = LLAMA_POOLING_TYPE_NONE;
-  // llama.cpp's flash attention rounds to f16 and takes another path for more than 64 tokens, so
-  // that features would depend on the batch; docs/decisions/0002-batched-features.md has the
-  // numbers.
-  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  params.type_k = GGML_TYPE_F32;
-  params.type_v = GGML_TYPE_F32;
+  if (shape.exact_attention) {
+    // llama.cpp's flash attention rounds to f16 and takes another path for more than 64 tokens, so
+    // that features would depend on the batch; docs/decisions/0002-batched-features.md has the
+    // numbers.
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    params.type_k = GGML_TYPE_F32;
+    params.type_v = GGML_TYPE_F32;
+  }
   params.embeddings = true;
   params.kv_unified = shape.shared_cells;
   params.cb_eval = on_tensor;

@@ -20,6 +20,7 @@ struct DecoderShape {
   std::int64_t micro = 0;      ///< tokens that llama.cpp computes at once (n_ubatch)
   std::int64_t sequences = 0;  ///< sequence ids [0, sequences)
   std::int64_t threads = 1;
+  bool exact_attention = true;  ///< float32 keys and values, no flash attention
   bool shared_cells = true;  ///< all sequences draw from one pool of cells; else cells / sequences
                              ///< each
 };

@@ -91,7 +91,8 @@ Decoder& LanguageModel::Impl::dialogue_decoder() {
     shape.micro = std::min(shape.batch, kMicroBatch);
     shape.sequences = options.conversations;
     shape.threads = options.threads;
-    shape.shared_cells = false;  // attention then looks at one conversation's cells only
+    shape.exact_attention = options.exact_conversations;
+    shape.shared_cells = false;     // attention then looks at one conversation's cells only
     dialogue = std::make_unique<Decoder>(model.get(), shape, path);
   }
   return *dialogue;

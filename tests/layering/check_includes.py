@@ -27,7 +27,7 @@ PUBLIC_OWNER = {
 ONLY_IN = {
     r"sqlite3\.h": "profiles/sqlite/",
     r"(torch|ATen|c10)/": ("src/train/", "bench/kernels"),  # a bench measures peers
-    r"(llama|ggml|gguf)[\w-]*\.h": "src/plm/",
+    r"(llama|ggml|gguf)[\w-]*\.h": ("src/plm/", "bench/decode/"),
     r"faiss/": ("src/memory/", "bench/kernels"),
     r"CLI/": ("tools/command_line.cc", "tools/program.cc"),  # seconds in every source that includes it
 }

@@ -40,7 +40,7 @@ TEST_F(ConversationTest, PiecesEqualAtOnce) {
 }
 
 TEST_F(ConversationTest, AgreesWithFeatures) {
-  const auto model = tiny();
+  const auto model = tiny({}, {.exact_conversations = true});
   const auto tokens = some_tokens(20);
   const std::vector<Document> documents = {{tokens, {9}}};
   const auto conversation = model->start();
@@ -48,6 +48,11 @@ TEST_F(ConversationTest, AgreesWithFeatures) {
   const SampleSet set = model->features(documents);
   EXPECT_LT(difference(set.view().features.row_span(0), conversation->features().row_span(0)),
             1e-5);
+  // float16 keys and values have 11 bits.
+  const auto fast = tiny();
+  const auto rounded = fast->start();
+  rounded->append(tokens);
+  EXPECT_LT(difference(set.view().features.row_span(0), rounded->features().row_span(0)), 1e-2);
 }
 
 TEST_F(ConversationTest, OthersDoNotDisturbIt) {

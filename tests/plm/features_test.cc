@@ -143,7 +143,7 @@ TEST_F(FeaturesTest, OwnGreedyIsTheNaiveLoop) {
   for (const float end_bias : {0.0F, 8.0F}) {  // with the bias some documents end early
     test::TinyGguf options;
     options.end_bias = end_bias;
-    const auto model = tiny(options);
+    const auto model = tiny(options, {.exact_conversations = true});
     const auto all = documents(9, 11);
     const SampleSet set =
         model->features(all, at(FeatureSite::kPostNorm, FeatureContext::kOwnGreedy));

@@ -39,6 +39,7 @@ struct GenerateOptions {
   std::string file;
   std::string system;
   std::string strategy = "auto";
+  std::string projection = "float32";
   bool has_prompt = false;
   bool has_seed = false;
   bool chat = false;
@@ -128,6 +129,7 @@ int run_generate(Context& context, GenerateOptions options) {
   plm::LanguageModel& model = context.model({.context = options.context, .conversations = 1});
   EngineOptions engine_options;
   engine_options.strategy = parse_strategy(options.strategy);
+  engine_options.projection = parse_number_type(options.projection);
   engine_options.threads = context.options.threads;
   Engine engine(model.info(), model.head(), engine_options);
   Speaker speaker(model, engine, options.context);
@@ -189,6 +191,11 @@ void add_generate(Command app, Context& context) {
   command
       .option("--strategy", options->strategy,
               "How personal logits are computed: auto, composed, factored, projected")
+      .shows_default();
+  command
+      .option("--projection", options->projection,
+              "What strategy projected keeps the pool's projection in: float32, or int8 (a quarter "
+              "of the bytes)")
       .shows_default();
   command.flag("--show-lambda", options->show_lambda,
                "Say how much the profile weighed at each token");

@@ -1,0 +1,216 @@
+// What a profile costs while a text is generated, and what changing it between two tokens costs.
+//
+//   decode_bench MODEL.gguf LORA.gguf [ROUNDS [TOKENS [THREADS]]]
+//
+// One person, batch 1. Prints one JSON object: tokens per second of each way in every round (they
+// take turns within a round), and milliseconds of a token before and after a switch. Profiles are
+// masks over 1,024 random rank-1 adapters, int8 projection, mixture algebra, residual form.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/decode/plain_llama.h"
+#include "pema/engine.h"
+#include "pema/error.h"
+#include "pema/plm/language_model.h"
+#include "tools/speaker.h"
+
+namespace pema::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t kAdapters = 1024;
+constexpr std::int64_t kContext = 1024;
+constexpr std::int64_t kSwitchContext = 512;
+constexpr char kPrompt[] =
+    "The history of written letters begins with clay tablets. In the first cities, merchants";
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::shared_ptr<const Pool> random_pool(const ModelInfo& model, std::mt19937& random) {
+  std::uniform_real_distribution<float> uniform(-0.02F, 0.02F);
+  const auto fill = [&](Matrix<float>& matrix) {
+    std::generate(matrix.data(), matrix.data() + matrix.rows() * matrix.cols(),
+                  [&] { return uniform(random); });
+  };
+  Matrix<float> down(kAdapters, model.hidden);
+  Matrix<float> up(kAdapters, model.hidden);
+  fill(down);
+  fill(up);
+  PoolInfo info;
+  info.model = model.fingerprint;
+  info.algebra = Algebra::kMixture;
+  info.form = Form::kResidual;
+  const std::vector<float> scale(kAdapters, 1.0F);
+  return std::make_shared<const Pool>(
+      info, nullptr, std::vector{AdapterBlock::make(kAdapters, 1, down.view(), up.view(), scale)});
+}
+
+std::shared_ptr<const Lease> random_lease(const std::shared_ptr<const Pool>& pool, std::int64_t k,
+                                          std::mt19937& random) {
+  std::vector<std::int64_t> order(kAdapters);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), random);
+  auto lease = std::make_shared<Lease>();
+  lease->name = "k" + std::to_string(k);
+  lease->pool = pool;
+  lease->mask.down = BitMask(kAdapters);
+  for (std::int64_t i = 0; i < k; ++i) lease->mask.down.set(order[static_cast<std::size_t>(i)]);
+  lease->mask_digest = lease->mask.digest();
+  lease->schedule.lambda_max = 0.5;
+  return lease;
+}
+
+/// Tokens per second of the reply to `prompt`.
+double generate(plm::LanguageModel& model, Engine& engine, std::shared_ptr<const Lease> lease,
+                std::span<const std::int32_t> prompt, std::int64_t tokens) {
+  tools::Speaker speaker(model, engine, kContext);
+  speaker.use(std::move(lease));
+  tools::SpeakOptions options;
+  options.tokens = tokens;
+  const tools::Reply reply = speaker.speak(prompt, options);
+  PEMA_CHECK(std::ssize(reply.tokens) * 2 > tokens, kInternal, "the reply ended after ",
+             reply.tokens.size(), " tokens");
+  return static_cast<double>(reply.tokens.size()) / reply.seconds;
+}
+
+double generate(PlainLlama& llama, std::span<const std::int32_t> prompt, std::int64_t tokens) {
+  llama.prompt(prompt);
+  const auto start = std::chrono::steady_clock::now();
+  std::int32_t token = llama.likeliest();
+  for (std::int64_t t = 1; t < tokens; ++t) {
+    llama.append(token);
+    token = llama.likeliest();
+  }
+  return static_cast<double>(tokens) / seconds_since(start);
+}
+
+/// Milliseconds of one more token.
+double next_token(tools::Speaker& speaker, std::int32_t token) {
+  tools::SpeakOptions options;
+  options.tokens = 1;
+  const auto start = std::chrono::steady_clock::now();
+  (void)speaker.speak({&token, 1}, options);
+  return 1e3 * seconds_since(start);
+}
+
+struct Bench {
+  std::string model_path;
+  std::string lora_path;
+  std::int64_t rounds;
+  std::int64_t tokens;
+  std::int64_t threads;
+
+  Json run() {
+    const auto model = plm::LanguageModel::open(
+        model_path, {.threads = threads, .context = kContext, .conversations = 2});
+    std::mt19937 random(5);
+    const auto pool = random_pool(model->info(), random);
+    EngineOptions options;
+    options.strategy = Strategy::kProjected;
+    options.projection = NumberType::kInt8;
+    options.threads = threads;
+    Engine engine(model->info(), model->head(), options);
+    PlainLlama plain(model_path, kContext, threads);
+    PlainLlama lora(model_path, kContext, threads);
+    lora.use_lora(lora.load_lora(lora_path));
+    const std::vector<std::int32_t> prompt = model->tokenise(kPrompt);
+    const auto k128 = random_lease(pool, 128, random);
+    const auto k300 = random_lease(pool, 300, random);
+    Json result;
+    for (std::int64_t round = -1; round < rounds; ++round) {  // the first one warms up
+      const auto keep = [&](const char* name, double value) {
+        if (round >= 0) result["tokens_per_second"][name].push_back(value);
+      };
+      keep("llama", generate(plain, prompt, tokens));
+      keep("pema_no_profile", generate(*model, engine, nullptr, prompt, tokens));
+      keep("pema_k128", generate(*model, engine, k128, prompt, tokens));
+      keep("pema_k300", generate(*model, engine, k300, prompt, tokens));
+      keep("llama_lora", generate(lora, prompt, tokens));
+    }
+    std::vector<std::int32_t> context;
+    while (std::ssize(context) < kSwitchContext) {
+      context.insert(context.end(), prompt.begin(), prompt.end());
+    }
+    context.resize(kSwitchContext);
+    for (const Strategy strategy : {Strategy::kProjected, Strategy::kComposed}) {
+      options.strategy = strategy;
+      Engine own(model->info(), model->head(), options);
+      switch_ours(*model, own, pool, context, random,
+                  result["switch_ms"][std::string(to_string(strategy))]);
+    }
+    switch_lora(lora, context, result["switch_ms"]["llama_lora"]);
+    return result;
+  }
+
+  /// Tokens of one person, and tokens where the other speaks for the first time (cold) or again.
+  void switch_ours(plm::LanguageModel& model, Engine& engine,
+                   const std::shared_ptr<const Pool>& pool,
+                   const std::vector<std::int32_t>& context, std::mt19937& random, Json& out) {
+    tools::Speaker speaker(model, engine, kContext);
+    const auto first = random_lease(pool, 300, random);
+    speaker.use(first);
+    tools::SpeakOptions options;
+    options.tokens = 1;
+    (void)speaker.speak(context, options);
+    for (std::int64_t round = 0; round < 4 * rounds; ++round) {
+      const auto other = random_lease(pool, 300, random);
+      out["same"].push_back(next_token(speaker, context.front()));
+      speaker.use(other);
+      out["cold"].push_back(next_token(speaker, context.front()));
+      speaker.use(first);
+      out["cached"].push_back(next_token(speaker, context.front()));
+    }
+  }
+
+  /// A token after the adapter changed: the keys and values of the context were another adapter's.
+  void switch_lora(PlainLlama& llama, const std::vector<std::int32_t>& context, Json& out) {
+    const std::size_t first = llama.load_lora(lora_path);
+    const std::size_t second = llama.load_lora(lora_path);
+    llama.prompt(context);
+    for (std::int64_t round = 0; round < rounds; ++round) {
+      auto start = std::chrono::steady_clock::now();
+      llama.append(context.front());
+      out["same"].push_back(1e3 * seconds_since(start));
+      start = std::chrono::steady_clock::now();
+      llama.use_lora(round % 2 == 0 ? first : second);
+      llama.prompt(context);
+      out["switched"].push_back(1e3 * seconds_since(start));
+    }
+  }
+};
+
+int run(int argc, char** argv) {
+  if (argc < 3) {
+    std::fputs("usage: decode_bench MODEL.gguf LORA.gguf [ROUNDS [TOKENS [THREADS]]]\n", stderr);
+    return 2;
+  }
+  const auto number = [&](int i, std::int64_t otherwise) -> std::int64_t {
+    return argc > i ? std::strtoll(argv[i], nullptr, 10) : otherwise;
+  };
+  Bench bench{argv[1], argv[2], number(3, 9), number(4, 96), number(5, 2)};
+  std::puts(bench.run().dump().c_str());
+  return 0;
+}
+
+}  // namespace
+}  // namespace pema::bench
+
+int main(int argc, char** argv) {
+  try {
+    return pema::bench::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "decode_bench: %s\n", error.what());
+    return 1;
+  }
+}
