@@ -148,7 +148,7 @@ SIMT_INLINE void stvec(void* p, const V& v, SIMT_HERE) {
   detail::checked_access(p, sizeof(V), detail::Access::kWrite, {file, line});
   detail::copy_to<V>(p, v);
 }
-inline void cp_async16(void* shared_dst, const void* global_src, SIMT_HERE) {
+SIMT_INLINE void cp_async16(void* shared_dst, const void* global_src, SIMT_HERE) {
   detail::cp_async(shared_dst, global_src, {file, line});
 }
 inline void cp_async_commit() { detail::cp_async_commit_group(); }
