@@ -171,7 +171,9 @@ void trace_access(const void* p, std::size_t bytes, Access access, const void* p
     breach("byte " + std::to_string(begin - region->begin) + " of '" + region->name + "' is " +
            verb + ", which has " + std::to_string(region->bytes) + "; " + where());
   }
-  if (bytes <= 16 && reinterpret_cast<std::uintptr_t>(p) % bytes != 0) {
+  // Structures of other sizes are aligned to their members, which the compiler sees to.
+  const bool power_of_two = (bytes & (bytes - 1)) == 0;
+  if (power_of_two && bytes <= 16 && reinterpret_cast<std::uintptr_t>(p) % bytes != 0) {
     breach("misaligned access of " + std::to_string(bytes) + " bytes in '" + region->name + "'; " +
            where());
   }
