@@ -147,7 +147,7 @@ void overrun_shared(int index) {
 }
 void overrun_buffer(float* p, int index) { p[index] = 1; }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
 TEST_P(BreachTest, AsanSeesOneElementTooFar) {
   EmulatedBuffer<float> p("p", 5);
   EXPECT_DEATH(launch(overrun_shared, 1, 1, 0, 5), "use-after-poison");

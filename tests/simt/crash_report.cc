@@ -13,13 +13,13 @@
 #include "tests/simt/block.h"
 #include "tests/simt/trace_state.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
 namespace simt {
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
 
 void report_crashes() {
   __sanitizer_set_death_callback([] {

@@ -7,11 +7,14 @@
 #include <new>
 #include <utility>
 
-#if !defined(__x86_64__)
+#include "tests/simt/sanitizers.h"
+
+#if !defined(__x86_64__) || defined(PEMA_SIMT_UCONTEXT)  // the macro is for testing this path
+#define SIMT_UCONTEXT
 #include <ucontext.h>
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -20,7 +23,7 @@ namespace simt::detail {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
 constexpr std::size_t kStackBytes = 256 * 1024;
 #else
 constexpr std::size_t kStackBytes = 64 * 1024;
@@ -29,7 +32,7 @@ constexpr std::size_t kStackBytes = 64 * 1024;
 Fiber* running = nullptr;
 void* outside_stack_pointer = nullptr;
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
 const void* outside_bottom = nullptr;
 std::size_t outside_bytes = 0;
 
@@ -43,7 +46,7 @@ void arrived(void* fake_stack, const void** old_bottom, std::size_t* old_bytes) 
 
 }  // namespace
 
-#if defined(__x86_64__)
+#if !defined(SIMT_UCONTEXT)
 // Saves the registers a call must preserve on the old stack and takes them from the new one.
 extern "C" void simt_switch_stack(void** save, void* load);
 __asm__(R"(
@@ -96,14 +99,14 @@ Fiber::~Fiber() {
 
 void Fiber::reset(void (*entry)()) {
   entry_ = entry;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   // Frames that were dropped left their red zones behind: all of them, or the two of the entry.
   const std::size_t dirty = finished_ ? 1024 : kStackBytes;
   __asan_unpoison_memory_region(stack_ + kStackBytes - dirty, dirty);
 #endif
   fake_stack_ = nullptr;
   finished_ = false;
-#if defined(__x86_64__)
+#if !defined(SIMT_UCONTEXT)
   // Six registers, the address to return to, and what looks like the caller's return address.
   auto* const top = reinterpret_cast<void**>(stack_ + kStackBytes);
   for (int slot = 1; slot <= 8; ++slot) {
@@ -123,7 +126,7 @@ void Fiber::reset(void (*entry)()) {
 }
 
 void Fiber::first_frame() {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   arrived(nullptr, &outside_bottom, &outside_bytes);
 #endif
   running->entry_();
@@ -131,12 +134,12 @@ void Fiber::first_frame() {
 
 void Fiber::resume() {
   running = this;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   void* fake_stack = nullptr;
   announce(&fake_stack, stack_, kStackBytes);
 #endif
   simt_switch_stack(&outside_stack_pointer, stack_pointer_);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   arrived(fake_stack, nullptr, nullptr);
 #endif
   running = nullptr;
@@ -150,11 +153,11 @@ bool Fiber::inside() { return running != nullptr; }
 
 void Fiber::leave() {
   Fiber* const self = running;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   announce(&self->fake_stack_, outside_bottom, outside_bytes);
 #endif
   simt_switch_stack(&self->stack_pointer_, outside_stack_pointer);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   arrived(self->fake_stack_, &outside_bottom, &outside_bytes);
 #endif
 }
@@ -162,7 +165,7 @@ void Fiber::leave() {
 void Fiber::leave_for_good() {
   Fiber* const self = running;
   self->finished_ = true;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   announce(nullptr, outside_bottom, outside_bytes);
 #endif
   simt_switch_stack(&self->stack_pointer_, outside_stack_pointer);

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "tests/simt/front_types.h"
+#include "tests/simt/sanitizers.h"
 
 #define PEMA_GLOBAL
 #define PEMA_DEVICE inline
@@ -25,7 +26,7 @@
 #define SIMT_DYN_SHARED(T, name) \
   T* const name = static_cast<T*>(::simt::detail::dynamic_shared(sizeof(T), {__FILE__, __LINE__}))
 
-#if defined(__SANITIZE_THREAD__)  // the trace build: accesses made here are recorded by hand
+#if defined(SIMT_TRACED)  // accesses made here are recorded by hand
 #define SIMT_UNTRACED __attribute__((noinline, no_sanitize("thread")))
 #else
 #define SIMT_UNTRACED inline

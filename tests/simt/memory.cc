@@ -1,8 +1,4 @@
 // Shared memory, asynchronous copies into it, and the buffers tests have named.
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#endif
-
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -10,6 +6,10 @@
 #include "tests/simt/block.h"
 #include "tests/simt/buffers.h"
 #include "tests/simt/trace_state.h"
+
+#if defined(SIMT_ASAN)
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace simt::detail {
 
@@ -21,12 +21,12 @@ constexpr std::size_t kStaticLimit = 48 * 1024;
 constexpr unsigned char kCanary = 0xa5;
 
 void poison([[maybe_unused]] const char* begin, [[maybe_unused]] std::size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   __asan_poison_memory_region(begin, bytes);
 #endif
 }
 void unpoison([[maybe_unused]] const char* begin, [[maybe_unused]] std::size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SIMT_ASAN)
   __asan_unpoison_memory_region(begin, bytes);
 #endif
 }
@@ -58,7 +58,7 @@ void write_guards(const Region& region) {
   poison(begin + region.bytes, region.guard);
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(SIMT_ASAN)
 std::ptrdiff_t first_change(const char* guard, std::size_t bytes) {
   const auto* const p = reinterpret_cast<const unsigned char*>(guard);
   const auto* const changed =
@@ -69,7 +69,7 @@ std::ptrdiff_t first_change(const char* guard, std::size_t bytes) {
 
 /// The regions whose guard was written to; ASan stops at the write itself.
 void check_guards([[maybe_unused]] const Region& region) {
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(SIMT_ASAN)
   const std::ptrdiff_t before = first_change(region.begin - region.guard, region.guard);
   const std::ptrdiff_t behind = first_change(region.end(), region.guard);
   if (before < 0 && behind < 0) {
