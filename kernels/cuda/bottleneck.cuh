@@ -206,16 +206,7 @@ static PEMA_GLOBAL void __launch_bounds__(kTileThreads) up_kernel(Up a) {
   for (int b = 0; b < kRowsPerTile; ++b) {
     if (b >= tile.rows) break;
     float* const out = a.delta + row_at(a.order, tile.first + b) * a.delta_stride + column;
-    if (column + 4 <= a.width) {
-      const float4 old = simt::ldvec<float4>(out);
-      simt::stvec<float4>(out, make_float4(old.x + sum[b][0], old.y + sum[b][1], old.z + sum[b][2],
-                                           old.w + sum[b][3]));
-    } else {
-      PEMA_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        if (column + i < a.width) out[i] += sum[b][i];
-      }
-    }
+    add_four(out, make_float4(sum[b][0], sum[b][1], sum[b][2], sum[b][3]), a.width - column);
   }
 }
 

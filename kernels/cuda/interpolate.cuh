@@ -184,15 +184,9 @@ static PEMA_GLOBAL void __launch_bounds__(kMixThreads) mix_kernel(Mixture a) {
   PEMA_UNROLL
   for (int k = 0; k < kMixPieces; ++k) {
     const std::int64_t column = mix_column(k);
-    if (column + 4 <= a.vocab) {
-      simt::stvec<float4>(out + column,
-                          make_float4(b[4 * k], b[4 * k + 1], b[4 * k + 2], b[4 * k + 3]));
-    } else {
-      PEMA_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        if (column + i < a.vocab) out[column + i] = b[4 * k + i];
-      }
-    }
+    if (column >= a.vocab) continue;
+    store_four(out + column, make_float4(b[4 * k], b[4 * k + 1], b[4 * k + 2], b[4 * k + 3]),
+               a.vocab - column);
   }
   if (a.begin == nullptr) return;
   __syncthreads();  // recalled words are added to what other threads of the block wrote

@@ -32,7 +32,7 @@ inline constexpr int kUpLatents = 32;  ///< latents whose weights are held at a 
 
 // gate
 inline constexpr int kGateWarps = 4;
-inline constexpr int kGateEntries = 32;  ///< of one row, per block
+inline constexpr int kGateEntries = 16;  ///< of one row, per block
 inline constexpr int kGateSlab = 2048;   ///< columns of x that are held at a time
 
 inline constexpr int kGramThreads = 128;

@@ -61,6 +61,41 @@ struct Piece<int8_value> {
   }
 };
 
+/// One 16-byte store to device memory. Written out for nvcc, which takes a float4's store apart
+/// where it can share a part of it with another branch.
+PEMA_DEVICE void store_piece(float* p, const float4& v) {
+#ifdef __CUDACC__
+  asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(p)),
+               "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w)
+               : "memory");
+#else
+  simt::stvec<float4>(p, v);
+#endif
+}
+
+/// Stores the first `count` >= 1 of four numbers.
+PEMA_DEVICE void store_four(float* p, const float4& v, std::int64_t count) {
+  if (count >= 4) {
+    store_piece(p, v);
+    return;
+  }
+  p[0] = v.x;
+  if (count > 1) p[1] = v.y;
+  if (count > 2) p[2] = v.z;
+}
+
+/// The same added to what is there.
+PEMA_DEVICE void add_four(float* p, const float4& v, std::int64_t count) {
+  if (count >= 4) {
+    const float4 old = simt::ldvec<float4>(p);
+    store_piece(p, make_float4(old.x + v.x, old.y + v.y, old.z + v.z, old.w + v.w));
+    return;
+  }
+  p[0] += v.x;
+  if (count > 1) p[1] += v.y;
+  if (count > 2) p[2] += v.z;
+}
+
 /// Sum over the warp, in every lane; the same tree whatever the values.
 PEMA_DEVICE float warp_sum(float x) {
   for (int step = 16; step > (PEMA_SEEDED(7) ? 1 : 0); step /= 2)

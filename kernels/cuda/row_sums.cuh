@@ -155,22 +155,14 @@ PEMA_GLOBAL void __launch_bounds__(kRowThreads) row_sums_kernel(RowSums<T> a) {
     float* const out = a.out + (first + p) * a.out_stride + column;
     PEMA_UNROLL
     for (int i = 0; i < kLanes; i += 4) {
-      float4 value = make_float4(
+      if (column + i >= a.cols) break;
+      const float4 value = make_float4(
           static_cast<float>(sum[p][i]) * factor, static_cast<float>(sum[p][i + 1]) * factor,
           static_cast<float>(sum[p][i + 2]) * factor, static_cast<float>(sum[p][i + 3]) * factor);
-      if (column + i + 4 <= a.cols) {
-        if constexpr (kAdd) {
-          const float4 old = simt::ldvec<float4>(out + i);
-          value = make_float4(old.x + value.x, old.y + value.y, old.z + value.z, old.w + value.w);
-        }
-        simt::stvec<float4>(out + i, value);
+      if constexpr (kAdd) {
+        add_four(out + i, value, a.cols - column - i);
       } else {
-        const float values[4] = {value.x, value.y, value.z, value.w};
-        PEMA_UNROLL
-        for (int k = 0; k < 4; ++k) {
-          if (column + i + k >= a.cols) continue;
-          out[i + k] = kAdd ? out[i + k] + values[k] : values[k];
-        }
+        store_four(out + i, value, a.cols - column - i);
       }
     }
   }
