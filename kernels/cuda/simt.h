@@ -6,10 +6,10 @@
 ///   SIMT_SHARED(T, name, n)     shared T name[n], 16-byte aligned
 ///   SIMT_DYN_SHARED(T, name)    T* const name, the launch's dynamic shared memory, 16-byte aligned
 ///   simt::ldvec<V>(p)           one vector load (V of 4, 8 or 16 bytes); ldvec_ro: read-only path
-///   simt::stvec<V>(p, v)        one vector store
+///   simt::stvec<V>(p, v)        one vector store; nvcc may take it apart (pieces.cuh, store_piece)
 ///   simt::cp_async16(dst, src)  16 bytes from global to shared memory, asynchronously
-///   simt::half_t, bf16_t        two-byte storage; to_float(x), from_float<T>(f) round to nearest
-///   even PEMA_SEEDED(n)              true where the tests compile defect n in
+///   simt::half_t, bf16_t        two-byte storage; to_float(x), from_float<T>(f): to nearest even
+///   PEMA_SEEDED(n)              true where the tests compile defect n in
 ///
 /// Besides these: threadIdx and its kind, __syncthreads, __syncwarp, __shfl_*_sync, __ballot_sync,
 /// __any_sync, __all_sync, __popc, __ffs, __clz, __ldg, atomics, expf and its kind.
