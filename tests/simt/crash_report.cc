@@ -21,14 +21,21 @@ namespace simt {
 
 #if defined(SIMT_ASAN)
 
-void report_crashes() {
-  __sanitizer_set_death_callback([] {
-    if (detail::block_state.active && detail::Fiber::inside()) {
-      const std::string text = detail::describe_thread(detail::block_state.running);
-      std::fprintf(stderr, "In a kernel: %s\n", text.c_str());
-    }
-  });
+namespace {
+
+void print_thread() {
+  if (detail::block_state.active && detail::Fiber::inside()) {
+    const std::string text = detail::describe_thread(detail::block_state.running);
+    std::fprintf(stderr, "In a kernel: %s\n", text.c_str());
+  }
 }
+
+}  // namespace
+
+void report_crashes() { __sanitizer_set_death_callback(print_thread); }
+
+// UBSan calls this for each of its reports.
+extern "C" void __ubsan_on_report() { print_thread(); }  // NOLINT: its name
 
 #else
 

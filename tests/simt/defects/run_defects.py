@@ -22,8 +22,8 @@ def describe(line, lines):
         line = re.sub(r" on address.*", "", line.split("ERROR: ")[-1])
         frames = [re.search(r"(?:kernels/cuda|simt/defects)/([\w.]+\.cuh?:\d+)", other) for other in lines]
         line += next((f" at {frame.group(1)}" for frame in frames if frame), "")
-        line += next((f"; {other.split(': ', 1)[1]}" for other in lines if other.startswith("In a kernel")), "")
     line = re.sub(r"^.*/(?=[\w.]+:\d+:\d+: runtime error)", "", line)
+    line += next((f"; {other.split(': ', 1)[1]}" for other in lines if other.startswith("In a kernel")), "")
     return line if len(line) <= 260 else line[:257] + "..."
 
 
