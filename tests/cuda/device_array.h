@@ -110,13 +110,13 @@ class OnDevice : public ::testing::TestWithParam<int> {
 #endif
 };
 
+#ifdef PEMA_TEST_ON_GPU
+inline std::string order_name(const ::testing::TestParamInfo<int>& /*instance*/) { return "Gpu"; }
+inline auto orders() { return ::testing::Values(0); }
+#else
 inline std::string order_name(const ::testing::TestParamInfo<int>& instance) {
   return instance.param == 0 ? "Forward" : instance.param == 1 ? "Reverse" : "Random";
 }
-
-#ifdef PEMA_TEST_ON_GPU
-inline auto orders() { return ::testing::Values(0); }
-#else
 inline auto orders() { return ::testing::Values(0, 1, 2); }
 #endif
 
