@@ -11,7 +11,10 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // the ops under test
+using kernels::cuda::bottleneck;
+using kernels::cuda::bottleneck_workspace;
+using kernels::cuda::row_tiles;
+using kernels::cuda::RowTile;
 
 struct Shape {
   std::int64_t width;

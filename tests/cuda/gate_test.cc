@@ -10,7 +10,8 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // the ops under test
+using kernels::cuda::gate;
+using kernels::cuda::gram_norm;
 
 struct Shape {
   std::int64_t pool;

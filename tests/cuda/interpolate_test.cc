@@ -13,7 +13,11 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // the op under test
+using kernels::cuda::DeviceMixture;
+using kernels::cuda::interpolate;
+using kernels::cuda::interpolate_workspace;
+using kernels::cuda::kBadBase;
+using kernels::cuda::kBadPersonal;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 

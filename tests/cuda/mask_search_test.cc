@@ -10,7 +10,10 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // the ops under test
+using kernels::cuda::DeviceMaskTable;
+using kernels::cuda::mask_search_workspace;
+using kernels::cuda::mask_sizes;
+using kernels::cuda::nearest_by_overlap;
 using Mask = std::vector<std::uint64_t>;
 
 Mask random_mask(std::mt19937& random, std::int64_t bits) {

@@ -9,7 +9,13 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // what is under test
+using kernels::cuda::built_with_cuda;
+using kernels::cuda::compose;
+using kernels::cuda::device_status;
+using kernels::cuda::DeviceComposeBits;
+using kernels::cuda::DeviceStatus;
+using kernels::cuda::Element;
+using kernels::cuda::Libraries;
 
 TEST(NoDevice, IsToldWithItsReason) {
   const DeviceStatus status = device_status();

@@ -10,7 +10,24 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // the ops under test
+using kernels::cuda::bottleneck;
+using kernels::cuda::compose;
+using kernels::cuda::compose_workspace;
+using kernels::cuda::DeviceBottleneck;
+using kernels::cuda::DeviceComposeBits;
+using kernels::cuda::DeviceComposeCsr;
+using kernels::cuda::DeviceCsr;
+using kernels::cuda::DeviceGate;
+using kernels::cuda::DeviceMaskSearch;
+using kernels::cuda::DeviceMixture;
+using kernels::cuda::DeviceOut;
+using kernels::cuda::gate;
+using kernels::cuda::gram_norm;
+using kernels::cuda::interpolate;
+using kernels::cuda::kMaxNearest;
+using kernels::cuda::kMaxPoolRows;
+using kernels::cuda::nearest_by_overlap;
+using kernels::cuda::project;
 
 /// 16-byte aligned memory that no refused op may touch.
 struct Memory {

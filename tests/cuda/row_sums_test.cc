@@ -9,7 +9,12 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // the ops under test
+using kernels::cuda::compose;
+using kernels::cuda::compose_workspace;
+using kernels::cuda::DeviceComposeBits;
+using kernels::cuda::DeviceComposeCsr;
+using kernels::cuda::project;
+using kernels::cuda::project_workspace;
 
 struct Shape {
   std::int64_t pool;

@@ -12,7 +12,16 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // the ops under test
+using kernels::cuda::bottleneck;
+using kernels::cuda::bottleneck_workspace;
+using kernels::cuda::compose;
+using kernels::cuda::compose_workspace;
+using kernels::cuda::DeviceComposeBits;
+using kernels::cuda::DeviceComposeCsr;
+using kernels::cuda::kSumsPerBlock;
+using kernels::cuda::project;
+using kernels::cuda::row_tiles;
+using kernels::cuda::RowTile;
 
 constexpr double kSector = 32;
 

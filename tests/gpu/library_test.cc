@@ -8,7 +8,13 @@
 namespace pema::test {
 namespace {
 
-using namespace kernels::cuda;  // what is under test
+using kernels::cuda::DeviceDenseProject;
+using kernels::cuda::DeviceProject;
+using kernels::cuda::head_product;
+using kernels::cuda::kProductWorkspace;
+using kernels::cuda::Libraries;
+using kernels::cuda::project;
+using kernels::cuda::project_workspace;
 
 class Library : public OnDevice {};
 
