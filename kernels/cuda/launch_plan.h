@@ -108,6 +108,11 @@ static_assert(kSumsPerBlock<1> == kSumsPerBlock<2>);
   return {queries, 1, kMergeWarps * kWarp};
 }
 
+/// One block per row.
+[[nodiscard]] constexpr LaunchPlan top_k_plan(std::int64_t rows) {
+  return {rows, 1, kMergeWarps * kWarp};
+}
+
 /// Splits every group's rows into tiles of at most kRowsPerTile. begin [groups + 1]: group g has
 /// the places begin[g] to begin[g + 1] of the order. Throws kInvalidArgument when begin falls.
 [[nodiscard]] std::vector<RowTile> row_tiles(std::span<const std::int32_t> begin);

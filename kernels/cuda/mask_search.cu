@@ -40,7 +40,7 @@ void nearest_by_overlap(const DeviceMaskSearch& op, Stream stream) {
                      op.query_count,
                      static_cast<int>(op.count),
                      search_warps(op.table.masks),
-                     part<MaskKey>(op.workspace, 0),
+                     part<BestKey>(op.workspace, 0),
                      op.index,
                      op.overlap};
   launch(mask_search_kernel, mask_search_plan(op.table.masks, op.query_count), stream, a);
@@ -48,7 +48,7 @@ void nearest_by_overlap(const DeviceMaskSearch& op, Stream stream) {
 }
 
 std::int64_t mask_search_workspace(std::int64_t masks, std::int64_t queries) {
-  return queries * search_warps(masks) * kWarp * static_cast<std::int64_t>(sizeof(MaskKey));
+  return queries * search_warps(masks) * kWarp * static_cast<std::int64_t>(sizeof(BestKey));
 }
 
 }  // namespace pema::kernels::cuda

@@ -5,13 +5,12 @@
 /// wins.
 #pragma once
 
+#include "kernels/cuda/best_keys.cuh"
 #include "kernels/cuda/launch_plan.h"
-#include "kernels/cuda/pieces.cuh"
 
 namespace pema::kernels::cuda {
 
-using MaskKey = unsigned long long;
-inline constexpr MaskKey kLowKey = (MaskKey{1} << 40U) - 1;
+inline constexpr BestKey kLowKey = (BestKey{1} << 40U) - 1;
 
 struct MaskTableView {
   const std::uint64_t* groups;  // [ceil(masks / 8)] of [words, 8]
@@ -39,28 +38,13 @@ static PEMA_GLOBAL void __launch_bounds__(kSearchWarps* kWarp) mask_sizes_kernel
   a.size[mask] = size;
 }
 
-/// Puts every lane's key (0: none) into the warp's sorted keys. All lanes together.
-PEMA_DEVICE void keep_best(MaskKey& best, MaskKey key, int count) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const MaskKey last = __shfl_sync(0xffffffffU, best, count - 1);
-  unsigned wanted = __ballot_sync(0xffffffffU, key > last);
-  while (wanted != 0) {
-    const MaskKey next = __shfl_sync(0xffffffffU, key, __ffs(static_cast<int>(wanted)) - 1);
-    wanted &= wanted - 1;
-    const int place = __popc(__ballot_sync(0xffffffffU, best > next));
-    const MaskKey above = __shfl_up_sync(0xffffffffU, best, 1);
-    if (lane == place) best = next;
-    if (lane > place) best = above;
-  }
-}
-
 struct MaskSearch {
   MaskTableView table;
   const std::uint64_t* queries;  // [queries, words]
   std::int64_t query_count;
   int count;
   std::int64_t warps;
-  MaskKey* best;          // [queries, warps, 32]
+  BestKey* best;          // [queries, warps, 32]
   std::int64_t* index;    // [queries, count]
   std::int32_t* overlap;  // [queries, count]
 };
@@ -75,7 +59,7 @@ static PEMA_GLOBAL void __launch_bounds__(kSearchWarps* kWarp) mask_search_kerne
   const int queries =
       static_cast<int>(min(static_cast<std::int64_t>(kSearchQueries), a.query_count - first_query));
   const std::int64_t end = min(a.table.masks, (warp + 1) * kMasksPerWarp);
-  MaskKey best[kSearchQueries];
+  BestKey best[kSearchQueries];
   PEMA_UNROLL
   for (int q = 0; q < kSearchQueries; ++q) best[q] = 0;
   for (std::int64_t base = warp * kMasksPerWarp; base < end; base += kWarp) {
@@ -95,8 +79,8 @@ static PEMA_GLOBAL void __launch_bounds__(kSearchWarps* kWarp) mask_search_kerne
     PEMA_UNROLL
     for (int q = 0; q < kSearchQueries; ++q) {
       if (q >= queries) break;
-      const MaskKey key = mask < end ? (static_cast<MaskKey>(overlap[q] + 1) << 40U) +
-                                           (kLowKey - static_cast<MaskKey>(mask))
+      const BestKey key = mask < end ? (static_cast<BestKey>(overlap[q] + 1) << 40U) +
+                                           (kLowKey - static_cast<BestKey>(mask))
                                      : 0;
       keep_best(best[q], key, a.count);
     }
@@ -109,18 +93,15 @@ static PEMA_GLOBAL void __launch_bounds__(kSearchWarps* kWarp) mask_search_kerne
 
 /// Joins what the warps found for one query. Grid: mask_merge_plan.
 static PEMA_GLOBAL void __launch_bounds__(kMergeWarps* kWarp) mask_merge_kernel(MaskSearch a) {
-  SIMT_SHARED(MaskKey, keys, kMergeWarps * kWarp);
+  SIMT_SHARED(BestKey, keys, kMergeWarps * kWarp);
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const auto query = static_cast<std::int64_t>(blockIdx.x);
-  MaskKey best = 0;
+  BestKey best = 0;
   for (std::int64_t w = warp; w < a.warps; w += kMergeWarps) {
     keep_best(best, a.best[(query * a.warps + w) * kWarp + lane], a.count);
   }
-  keys[threadIdx.x] = best;
-  __syncthreads();
-  if (warp > 0) return;
-  for (int w = 1; w < kMergeWarps; ++w) keep_best(best, keys[w * kWarp + lane], a.count);
+  if (!join_warps(best, keys, a.count)) return;
   if (lane >= a.count) return;
   const bool found = best != 0;
   a.index[query * a.count + lane] =

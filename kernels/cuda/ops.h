@@ -161,7 +161,17 @@ struct DeviceMixture {
 void interpolate(const DeviceMixture& op, Stream stream);
 [[nodiscard]] std::int64_t interpolate_workspace(std::int64_t rows, std::int64_t vocab);
 
-inline constexpr std::int64_t kMaxNearest = 32;
+inline constexpr std::int64_t kMaxNearest = 32;  ///< of top_k and nearest_by_overlap
+
+/// The `count` largest values of each row, largest first, of equal ones the lowest column first.
+/// NaN is passed over; places behind the last value hold index -1 and value -inf.
+struct DeviceTopK {
+  DeviceRows values;              ///< [rows, V] f32
+  std::int64_t count = 0;         ///< at most kMaxNearest
+  std::int32_t* index = nullptr;  ///< [rows, count]
+  float* value = nullptr;         ///< [rows, count]
+};
+void top_k(const DeviceTopK& op, Stream stream);
 
 /// A table of masks as MaskTable::groups(): groups of 8, each [words, 8].
 struct DeviceMaskTable {

@@ -34,6 +34,7 @@ std::int64_t bottleneck_workspace(std::int64_t /*rows*/, std::int64_t /*latents*
 void gram_norm(const DeviceGramNorm& /*op*/, Stream /*stream*/) { absent(); }
 void interpolate(const DeviceMixture& /*op*/, Stream /*stream*/) { absent(); }
 std::int64_t interpolate_workspace(std::int64_t /*rows*/, std::int64_t /*vocab*/) { absent(); }
+void top_k(const DeviceTopK& /*op*/, Stream /*stream*/) { absent(); }
 void mask_sizes(const DeviceMaskSizes& /*op*/, Stream /*stream*/) { absent(); }
 void nearest_by_overlap(const DeviceMaskSearch& /*op*/, Stream /*stream*/) { absent(); }
 std::int64_t mask_search_workspace(std::int64_t /*masks*/, std::int64_t /*queries*/) { absent(); }
