@@ -1,0 +1,25 @@
+# CUDA, where nvcc is there. PEMA_CUDA says whether kernels/cuda is built with it; without it kernels/cuda is a stub that
+# answers "no CUDA" and the emulator's tests still run.
+option(PEMA_WITH_CUDA "Build the CUDA kernels where nvcc is found" ON)
+set(PEMA_CUDA OFF)
+# Sanitizers instrument host code by options nvcc does not know; the kernels' sources run under them in the emulator.
+if(PEMA_WITH_CUDA AND NOT PEMA_SANITIZE)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    if(NOT CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES "80-real;90-real;90-virtual")
+    endif()
+    if(NOT CMAKE_CUDA_COMPILER_LAUNCHER AND CMAKE_CXX_COMPILER_LAUNCHER)
+      set(CMAKE_CUDA_COMPILER_LAUNCHER "${CMAKE_CXX_COMPILER_LAUNCHER}")
+    endif()
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    # CMake before 3.25.2 does not know that nvcc has C++20 and drops the request without a word.
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    set(PEMA_CUDA ON)
+  else()
+    message(STATUS "No nvcc: the CUDA kernels are not built")
+  endif()
+endif()
