@@ -92,6 +92,13 @@ def main():
             ratio = times[f"mask_search_faiss/{queries}"] / times[f"mask_search_pema/{queries}"]
             promises.at_least(f"mask_search.faiss_{queries}", 5, ratio, "times FAISS IndexBinaryFlat",
                               f"1,000,000 masks of 1,024 bits, nearest 10, {queries} queries in one call, one thread")
+    if "project_int8/1" in times:
+        conditions = "V 49,152, R 1,024, k 300, one thread"
+        for kind in ("int8", "float32"):
+            promises.at_least(f"project.{kind}_roof", 0.8, times[f"project_roof/{kind}"] / times[f"project_{kind}/1"],
+                              "of the memory's roof", f"one row, {kind}, {conditions}")
+            promises.at_least(f"project.{kind}_openblas", 0.7, times["project_openblas"] / times[f"project_{kind}/32"],
+                              "of OpenBLAS's rate on the dense float32 product", f"32 rows of different masks, {kind}, {conditions}")
     for k in (8, 32, 64, 96):
         if f"compose_pema/{k}" in times:
             own = times[f"compose_pema/{k}"]

@@ -1,8 +1,14 @@
 #include "kernels/int8_rows.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
+#include <new>
 
 #include "pema/error.h"
 
@@ -10,10 +16,12 @@ namespace pema::kernels {
 namespace {
 
 constexpr float kLargest = 127;
+constexpr std::int64_t kLargePage = std::int64_t{2} << 20;
 // The sum of |q| that 127 q may reach in an int32.
 constexpr double kSumOfWeights = 2147483647.0 / 127 - 32768;
-// One sum alone reads whole pages of a row; several share a strip of all their rows in cache.
-constexpr std::int64_t kStripAlone = 4096;
+// One sum alone has its sums and the rows of two passes in first-level cache; several share a strip
+// of all their rows in the second.
+constexpr std::int64_t kStripAlone = 2048;
 constexpr std::int64_t kStripShared = 1024;
 
 std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
@@ -61,15 +69,29 @@ Int8Matrix::Int8Matrix(std::int64_t rows, std::int64_t cols)
     : rows_(rows),
       cols_(cols),
       stride_(round_up(cols, kGroup)),
-      values_(static_cast<std::size_t>(rows * stride_)),
-      scales_(static_cast<std::size_t>(rows)) {}
+      scales_(static_cast<std::size_t>(rows)) {
+  PEMA_CHECK(rows >= 0 && cols >= 0, kInvalidArgument, "Int8Matrix [", rows, ", ", cols, "]");
+  const std::int64_t bytes = rows * stride_;
+  const std::int64_t page = bytes >= kLargePage ? kLargePage : kGroup;
+  const auto size = static_cast<std::size_t>(round_up(std::max(bytes, page), page));
+  values_.reset(
+      static_cast<std::int8_t*>(std::aligned_alloc(static_cast<std::size_t>(page), size)));
+  if (!values_) throw std::bad_alloc();
+#ifdef __linux__
+  // Chosen rows lie far apart: with pages of 4 KB each costs address translations.
+  if (page == kLargePage) static_cast<void>(::madvise(values_.get(), size, MADV_HUGEPAGE));
+#endif
+  std::memset(values_.get(), 0, size);
+}
+
+void Int8Matrix::Free::operator()(std::int8_t* values) const noexcept { std::free(values); }
 
 void Int8Matrix::quantise(std::int64_t row, const float* values) {
   float largest = 0;
   for (std::int64_t c = 0; c < cols_; ++c) largest = std::max(largest, std::abs(values[c]));
   const float scale = largest / kLargest;
   scales_[static_cast<std::size_t>(row)] = scale;
-  std::int8_t* out = values_.data() + row * stride_;
+  std::int8_t* out = values_.get() + row * stride_;
   for (std::int64_t c = 0; c < cols_; ++c) {
     const float q = scale > 0 ? std::nearbyint(values[c] / scale) : 0.0F;
     out[c] = static_cast<std::int8_t>(std::clamp(q, -kLargest, kLargest));
@@ -77,7 +99,7 @@ void Int8Matrix::quantise(std::int64_t row, const float* values) {
 }
 
 std::int64_t Int8Matrix::bytes() const noexcept {
-  return std::ssize(values_) + std::ssize(scales_) * static_cast<std::int64_t>(sizeof(float));
+  return rows_ * stride_ + std::ssize(scales_) * static_cast<std::int64_t>(sizeof(float));
 }
 
 void add_int8_rows(const Int8Matrix& matrix, std::span<const Int8Sum> sums, ThreadPool& pool) {

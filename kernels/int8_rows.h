@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace pema::kernels {
 
 /// M[i][c] = scale_i q[i][c] with q in [-127, 127] and scale_i = max_c |M[i][c]| / 127, so that
 /// |M - scale q| <= scale_i / 2 everywhere. Rows lie `stride` bytes apart; the bytes behind `cols`
-/// are zero. Thread-safety: like a std::vector.
+/// are zero. Moved, not copied. Thread-safety: like a std::vector.
 class Int8Matrix {
  public:
   /// Columns are worked on in groups of so many; a row is padded to whole groups.
@@ -28,7 +29,7 @@ class Int8Matrix {
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::int64_t cols() const noexcept { return cols_; }
   [[nodiscard]] const std::int8_t* row(std::int64_t index) const noexcept {
-    return values_.data() + index * stride_;
+    return values_.get() + index * stride_;
   }
   [[nodiscard]] float scale(std::int64_t row) const noexcept {
     return scales_[static_cast<std::size_t>(row)];
@@ -39,8 +40,11 @@ class Int8Matrix {
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
   std::int64_t stride_ = 0;
-  std::vector<std::int8_t> values_;  // [rows, stride]
-  std::vector<float> scales_;        // [rows]
+  struct Free {
+    void operator()(std::int8_t* values) const noexcept;
+  };
+  std::unique_ptr<std::int8_t[], Free> values_;  // [rows, stride], in large pages where there are
+  std::vector<float> scales_;                    // [rows]
 };
 
 /// One sum: out[c] += sum_e weights[e] M[rows[e]][c].

@@ -6,6 +6,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/int8_rows_cpu.cc"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 
@@ -39,10 +40,11 @@ using Sum = hn::Repartition<std::int32_t, Wide>;
 
 /// Adds kPairs pairs to the sums of columns [first, last), which lie in the order that interleaving
 /// within blocks of 8 columns gives: those of the lower halves of a vector's blocks, then the upper
-/// ones. The last vector may pass `last`, up to the end of its group, where rows hold zeros.
+/// ones; asks for the rows of the `next` kPairs pairs, unless null. The last vector may pass
+/// `last`, up to the end of its group, where rows hold zeros.
 template <std::size_t kPairs, bool kFresh>
-HWY_INLINE void pass(const Int8Pair* pairs, std::int64_t first, std::int64_t last,
-                     std::int32_t* HWY_RESTRICT sums) {
+HWY_INLINE void pass(const Int8Pair* pairs, const Int8Pair* next, std::int64_t first,
+                     std::int64_t last, std::int32_t* HWY_RESTRICT sums) {
   const Wide wide;
   const Narrow narrow;
   const Sum sum;
@@ -54,6 +56,10 @@ HWY_INLINE void pass(const Int8Pair* pairs, std::int64_t first, std::int64_t las
   }
   for (std::int64_t c = first; c < last; c += lanes) {
     std::int32_t* at = sums + (c - first);
+    for (std::size_t p = 0; p < kPairs && next != nullptr; ++p) {
+      hwy::Prefetch(next[p].first + c);
+      hwy::Prefetch(next[p].second + c);
+    }
     hn::Vec<Sum> low = kFresh ? hn::Zero(sum) : hn::LoadU(sum, at);
     hn::Vec<Sum> high = kFresh ? hn::Zero(sum) : hn::LoadU(sum, at + lanes / 2);
     hn::Vec<Sum> low_odd = hn::Zero(sum);
@@ -99,14 +105,16 @@ void add_body(const Int8Pair* pairs, std::size_t count, float step, std::int64_t
               std::int64_t last, std::int32_t* sums, float* out) {
   std::size_t p = 0;
   if (count >= kPass) {
-    pass<kPass, true>(pairs, first, last, sums);
+    pass<kPass, true>(pairs, count >= 2 * kPass ? pairs + kPass : nullptr, first, last, sums);
     p = kPass;
   } else {
-    pass<1, true>(pairs, first, last, sums);
+    pass<1, true>(pairs, nullptr, first, last, sums);
     p = 1;
   }
-  for (; p + kPass <= count; p += kPass) pass<kPass, false>(pairs + p, first, last, sums);
-  for (; p < count; ++p) pass<1, false>(pairs + p, first, last, sums);
+  for (; p + kPass <= count; p += kPass)
+    pass<kPass, false>(pairs + p, p + 2 * kPass <= count ? pairs + p + kPass : nullptr, first, last,
+                       sums);
+  for (; p < count; ++p) pass<1, false>(pairs + p, nullptr, first, last, sums);
   write(sums, step, first, last, out);
 }
 

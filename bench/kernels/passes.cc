@@ -39,6 +39,21 @@ float read_body(const float* in, std::int64_t count) {
   return hn::GetLane(hn::SumOfLanes(tag, sum[0]));
 }
 
+float byte_body(const std::int8_t* in, std::int64_t count) {
+  const hn::ScalableTag<std::int8_t> tag;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+  constexpr std::int64_t kVectors = 8;
+  hn::Vec<hn::ScalableTag<std::int8_t>> sum[kVectors];
+  for (auto& value : sum) value = hn::Zero(tag);
+  for (std::int64_t i = 0; i + kVectors * lanes <= count; i += kVectors * lanes) {
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      sum[v] = hn::Add(sum[v], hn::LoadU(tag, in + i + v * lanes));
+    }
+  }
+  for (std::int64_t v = 1; v < kVectors; ++v) sum[0] = hn::Add(sum[0], sum[v]);
+  return static_cast<float>(hn::GetLane(sum[0]));
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pema::bench
 HWY_AFTER_NAMESPACE();
@@ -48,6 +63,7 @@ namespace pema::bench {
 
 HWY_EXPORT(exp_body);
 HWY_EXPORT(read_body);
+HWY_EXPORT(byte_body);
 
 void exp_pass(const float* in, std::int64_t count, float* out) {
   HWY_DYNAMIC_DISPATCH(exp_body)(in, count, out);
@@ -55,6 +71,10 @@ void exp_pass(const float* in, std::int64_t count, float* out) {
 
 float read_pass(const float* in, std::int64_t count) {
   return HWY_DYNAMIC_DISPATCH(read_body)(in, count);
+}
+
+float byte_pass(const std::int8_t* in, std::int64_t count) {
+  return HWY_DYNAMIC_DISPATCH(byte_body)(in, count);
 }
 
 }  // namespace pema::bench

@@ -11,4 +11,7 @@ void exp_pass(const float* in, std::int64_t count, float* out);
 /// Reads in[0, count) with eight vectors side by side; the sum only keeps the compiler honest.
 [[nodiscard]] float read_pass(const float* in, std::int64_t count);
 
+/// The same for bytes.
+[[nodiscard]] float byte_pass(const std::int8_t* in, std::int64_t count);
+
 }  // namespace pema::bench
