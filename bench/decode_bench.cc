@@ -20,6 +20,7 @@
 #include "pema/engine.h"
 #include "pema/error.h"
 #include "pema/plm/language_model.h"
+#include "pema/plm/openmp.h"
 #include "tools/speaker.h"
 
 namespace pema::bench {
@@ -120,6 +121,7 @@ struct Bench {
     options.strategy = Strategy::kProjected;
     options.projection = NumberType::kInt8;
     options.threads = threads;
+    options.executor = plm::openmp_executor();
     Engine engine(model->info(), model->head(), options);
     PlainLlama plain(model_path, kContext, threads);
     PlainLlama lora(model_path, kContext, threads);

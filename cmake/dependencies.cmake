@@ -19,6 +19,7 @@ target_link_libraries(pema_openblas INTERFACE ${OPENBLAS_LIBRARY})
 
 if(PEMA_WITH_LLAMA)
   find_package(llama REQUIRED)
+  find_package(OpenMP QUIET COMPONENTS CXX)
 endif()
 
 if(PEMA_WITH_TRAIN)

@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "pema/error.h"
@@ -17,6 +18,8 @@ thread_local bool inside_run = false;
 }  // namespace
 
 struct ThreadPool::State {
+  std::int64_t threads = 1;
+  Executor executor;  // in place of workers
   std::mutex mutex;
   std::condition_variable start;
   std::condition_variable done;
@@ -66,11 +69,17 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(std::int64_t threads) : state_(std::make_unique<State>()) {
+ThreadPool::ThreadPool(std::int64_t threads, Executor executor)
+    : state_(std::make_unique<State>()) {
   PEMA_CHECK(threads >= 0 && threads <= 1024, kInvalidArgument, "threads is ", threads,
              "; it must lie in [0, 1024], 0 meaning one per hardware thread");
   if (threads == 0) threads = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
+  state_->threads = threads;
   state_->failures.resize(static_cast<std::size_t>(threads));
+  if (executor) {
+    state_->executor = std::move(executor);
+    return;
+  }
   state_->workers.reserve(static_cast<std::size_t>(threads - 1));
   try {
     for (std::int64_t part = 1; part < threads; ++part) {
@@ -84,9 +93,7 @@ ThreadPool::ThreadPool(std::int64_t threads) : state_(std::make_unique<State>())
 
 ThreadPool::~ThreadPool() { state_->join(); }
 
-std::int64_t ThreadPool::threads() const noexcept {
-  return static_cast<std::int64_t>(state_->workers.size()) + 1;
-}
+std::int64_t ThreadPool::threads() const noexcept { return state_->threads; }
 
 void ThreadPool::run(std::int64_t count, std::int64_t grain,
                      const std::function<void(std::int64_t, std::int64_t)>& body) {
@@ -108,10 +115,15 @@ void ThreadPool::run(std::int64_t count, std::int64_t grain,
     std::fill(state.failures.begin(), state.failures.end(), nullptr);
     ++state.round;
   }
-  state.start.notify_all();
-  state.work(0);
-  std::unique_lock lock(state.mutex);
-  state.done.wait(lock, [&] { return state.waiting_for == 0; });
+  if (state.executor) {
+    state.executor((count + state.length - 1) / state.length,
+                   [&state](std::int64_t part) { state.work(part); });
+  } else {
+    state.start.notify_all();
+    state.work(0);
+    std::unique_lock lock(state.mutex);
+    state.done.wait(lock, [&] { return state.waiting_for == 0; });
+  }
   for (const std::exception_ptr& failure : state.failures) {
     if (failure) std::rethrow_exception(failure);
   }

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 
+#include "pema/executor.h"
+
 namespace pema::kernels {
 
 /// Thread-safety: one caller at a time. A `run` inside a `run` works, serially.
@@ -13,7 +15,8 @@ class ThreadPool {
  public:
   /// `threads` >= 1 threads including the caller's; 0 means one per hardware thread.
   /// Throws kInvalidArgument on a negative number or more than 1024.
-  explicit ThreadPool(std::int64_t threads = 0);
+  /// With an `executor` no thread is started: it runs the parts, at most `threads` in a call.
+  explicit ThreadPool(std::int64_t threads = 0, Executor executor = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pema/adapter.h"
+#include "pema/executor.h"
 #include "pema/mask.h"
 #include "pema/memory.h"
 #include "pema/model.h"
@@ -89,6 +90,8 @@ struct EngineOptions {
   std::int64_t cache_bytes = std::int64_t{256}
                              << 20;  ///< for composed bottlenecks and projections; 0 keeps none
   std::int64_t threads = 0;          ///< 0: one per hardware thread; results do not depend on it
+  Executor executor = {};  ///< runs the parts of a step instead of threads of the engine's own, at
+                           ///< most `threads` in a call; beside llama.cpp: plm::openmp_executor()
   /// Personal rows that this engine will serve in its life, as far as the caller knows; kAuto
   /// projects only where that pays for computing U. A fixed number, because a choice by the rows at
   /// hand would let a row's neighbours change its bits.

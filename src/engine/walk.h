@@ -19,7 +19,7 @@ struct Context {
       : model(std::move(model_in)),
         head(&head_in),
         options(options_in),
-        pool(options_in.threads),
+        pool(options_in.threads, options_in.executor),
         cache(options_in.cache_bytes) {}
   ModelInfo model;
   const Head* head;

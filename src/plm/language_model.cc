@@ -92,7 +92,7 @@ Decoder& LanguageModel::Impl::dialogue_decoder() {
     shape.sequences = options.conversations;
     shape.threads = options.threads;
     shape.exact_attention = options.exact_conversations;
-    shape.shared_cells = false;     // attention then looks at one conversation's cells only
+    shape.shared_cells = false;  // attention then looks at one conversation's cells only
     dialogue = std::make_unique<Decoder>(model.get(), shape, path);
   }
   return *dialogue;

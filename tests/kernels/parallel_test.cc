@@ -1,6 +1,7 @@
 // Ranges cover everything once; exceptions arrive; a pool survives them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -65,6 +66,34 @@ TEST(ThreadPool, ImpossibleNumbersAreRefused) {
   expect_error(
       ErrorCode::kInvalidArgument, [] { ThreadPool pool(1025); }, "threads");
   EXPECT_GE(ThreadPool(0).threads(), 1);
+}
+
+TEST(ThreadPool, AnExecutorRunsThePartsAndFailuresArrive) {
+  std::int64_t calls = 0;
+  std::int64_t most = 0;
+  // Backwards, on the calling thread.
+  const Executor executor = [&](std::int64_t parts, const std::function<void(std::int64_t)>& part) {
+    ++calls;
+    most = std::max(most, parts);
+    for (std::int64_t i = parts - 1; i >= 0; --i) part(i);
+  };
+  ThreadPool pool(3, executor);
+  EXPECT_EQ(pool.threads(), 3);
+  for (const std::int64_t count : {1, 2, 3, 4, 100}) {
+    std::vector<int> visits(static_cast<std::size_t>(count));
+    pool.run(count, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+    });
+    for (const int visit : visits) ASSERT_EQ(visit, 1);
+  }
+  EXPECT_EQ(calls, 4);  // one item needs nobody
+  EXPECT_EQ(most, 3);
+  expect_error(ErrorCode::kCorrupt, [&] {
+    pool.run(9, 1, [](std::int64_t begin, std::int64_t) {
+      if (begin == 3) fail(ErrorCode::kCorrupt, "the second part");
+      if (begin == 6) fail(ErrorCode::kIo, "the third part");
+    });
+  });
 }
 
 }  // namespace

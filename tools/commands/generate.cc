@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pema/plm/openmp.h"
 #include "tools/command_line.h"
 #include "tools/commands/chat.h"
 #include "tools/commands/lookup.h"
@@ -131,6 +132,7 @@ int run_generate(Context& context, GenerateOptions options) {
   engine_options.strategy = parse_strategy(options.strategy);
   engine_options.projection = parse_number_type(options.projection);
   engine_options.threads = context.options.threads;
+  engine_options.executor = plm::openmp_executor();
   Engine engine(model.info(), model.head(), engine_options);
   Speaker speaker(model, engine, options.context);
   if (personal) {
