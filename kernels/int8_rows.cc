@@ -17,8 +17,8 @@ namespace {
 
 constexpr float kLargest = 127;
 constexpr std::int64_t kLargePage = std::int64_t{2} << 20;
-// The sum of |q| that 127 q may reach in an int32.
-constexpr double kSumOfWeights = 2147483647.0 / 127 - 32768;
+// 127 times a sum of |q| up to this fits an int32.
+constexpr double kSumOfWeights = (1 << 24) - 1;
 // One sum alone has its sums and the rows of two passes in first-level cache; several share a strip
 // of all their rows in the second.
 constexpr std::int64_t kStripAlone = 2048;
@@ -47,7 +47,10 @@ Quantised quantise_weights(const Int8Matrix& matrix, const Int8Sum& sum) {
     total += std::abs(weights[e]);
   }
   Quantised quantised;
-  const double step = std::max(largest / 32767, total / kSumOfWeights);
+  // Rounding may add a half to each |q|.
+  const double room = kSumOfWeights - static_cast<double>(weights.size()) / 2;
+  PEMA_CHECK(room > 0, kInvalidArgument, "add_int8_rows: ", weights.size(), " rows in one sum");
+  const double step = std::max(largest / 32767, total / room);
   quantised.step = static_cast<float>(step);
   if (quantised.step == 0.0F) return quantised;
   for (std::size_t e = 0; e < weights.size(); ++e) {

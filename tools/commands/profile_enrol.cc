@@ -114,7 +114,8 @@ void add_profile_enrol(Command group, Context& context) {
   command.footer(kFooter);
   command.option("NAME", options->name, "Name of the profile").required();
   command.option("--pool", options->pool, "Pool whose adapters the masks choose from").required();
-  command.option("--pool-version", options->version, "Which version (default: the newest)");
+  command.option("--pool-version", options->version, "Which version (default: the newest)")
+      .positive();
   command.option("--text", options->texts, "Plain text files, oldest first; - is standard input");
   command.option("--person", options->person, "Which person of --source / --data");
   command.flag("--everything", options->everything,
