@@ -64,7 +64,7 @@ void compose_pema(benchmark::State& state) {
         {rows[p], ones, problem.out.data_ptr<float>() + static_cast<std::int64_t>(p) * kSize});
   }
   kernels::ThreadPool pool(1);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     kernels::add_weighted_rows(sums, kSize, pool);
     benchmark::ClobberMemory();
   }
@@ -73,7 +73,7 @@ void compose_pema(benchmark::State& state) {
 /// What must be moved: the used rows read once, the sums written once.
 void compose_roof(benchmark::State& state) {
   Problem problem(state.range(0));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     float sum = 0;
     for (const std::int64_t i : problem.used) sum += read_pass(problem.row(i), kSize);
     benchmark::DoNotOptimize(sum);
@@ -86,7 +86,7 @@ void compose_torch_index_select(benchmark::State& state) {
   Problem problem(state.range(0));
   std::vector<at::Tensor> indices;
   for (const auto& members : problem.members) indices.push_back(index_of(members));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (std::int64_t p = 0; p < kProfiles; ++p) {
       at::Tensor row = problem.out.select(0, p);
       at::sum_out(row, problem.pool.index_select(0, indices[static_cast<std::size_t>(p)]), {0});
@@ -105,7 +105,7 @@ void compose_torch_embedding_bag(benchmark::State& state) {
   }
   const at::Tensor indices = index_of(flat);
   const at::Tensor starts = index_of(offsets);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(at::embedding_bag(problem.pool, indices, starts));
   }
 }
@@ -123,13 +123,13 @@ void compose_torch_dense(benchmark::State& state) {
   const at::InferenceMode inference;
   Problem problem(state.range(0));
   const at::Tensor mask = mask_matrix(problem);
-  for (auto _ : state) at::mm_out(problem.out, mask, problem.pool);
+  for ([[maybe_unused]] auto _ : state) at::mm_out(problem.out, mask, problem.pool);
 }
 
 void compose_torch_sparse(benchmark::State& state) {
   Problem problem(state.range(0));
   const at::Tensor mask = mask_matrix(problem).to_sparse_csr();
-  for (auto _ : state) benchmark::DoNotOptimize(at::mm(mask, problem.pool));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(at::mm(mask, problem.pool));
 }
 
 BENCHMARK(compose_pema)->Arg(8)->Arg(32)->Arg(64)->Arg(96)->Unit(benchmark::kMillisecond);

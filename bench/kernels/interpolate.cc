@@ -36,7 +36,7 @@ void interpolate_pema(benchmark::State& state) {
   const std::vector<kernels::MixtureRow> rows{
       {logits.base.data(), logits.personal.data(), 1.0 - kLambda, kLambda, {}}};
   const std::vector<float*> out{logits.out.data()};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     kernels::interpolate(rows, kVocab, out, pool);
     benchmark::ClobberMemory();
   }
@@ -46,7 +46,7 @@ BENCHMARK(interpolate_pema);
 void interpolate_exp_pass(benchmark::State& state) {
   Logits logits;
   std::vector<float> second(kVocab);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     exp_pass(logits.base.data(), kVocab, logits.out.data());
     exp_pass(logits.personal.data(), kVocab, second.data());
     benchmark::ClobberMemory();
@@ -59,7 +59,7 @@ void interpolate_torch(benchmark::State& state) {
   Logits logits;
   const at::Tensor base = at::from_blob(logits.base.data(), {kVocab});
   const at::Tensor personal = at::from_blob(logits.personal.data(), {kVocab});
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(
         at::softmax(base, 0).mul_(1 - kLambda).add_(at::softmax(personal, 0), kLambda).log_());
   }
@@ -71,7 +71,7 @@ void interpolate_torch_logs(benchmark::State& state) {
   Logits logits;
   const at::Tensor base = at::from_blob(logits.base.data(), {kVocab});
   const at::Tensor personal = at::from_blob(logits.personal.data(), {kVocab});
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(at::logaddexp(at::log_softmax(base, 0).add_(std::log(1 - kLambda)),
                                            at::log_softmax(personal, 0).add_(std::log(kLambda))));
   }

@@ -69,7 +69,7 @@ void mask_search_pema(benchmark::State& state) {
   Masks& masks = Masks::all();
   kernels::ThreadPool pool(1);
   const auto queries = std::span(masks.queries).first(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(kernels::nearest_by_overlap(masks.table, queries, kNearest, pool));
   }
 }
@@ -81,7 +81,7 @@ void mask_search_faiss(benchmark::State& state) {
   const std::int64_t queries = state.range(0);
   std::vector<std::int32_t> distances(static_cast<std::size_t>(queries * kNearest));
   std::vector<faiss::Index::idx_t> labels(distances.size());
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     masks.faiss.search(queries, masks.query_codes.data(), kNearest, distances.data(),
                        labels.data());
     benchmark::ClobberMemory();

@@ -66,7 +66,7 @@ void project_int8(benchmark::State& state) {
   Problem& p = problem();
   kernels::ThreadPool pool(1);
   std::size_t turn = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::vector<kernels::Int8Sum> sums;
     for (std::int64_t i = 0; i < state.range(0); ++i) {
       const std::size_t row = next_row(turn);
@@ -81,7 +81,7 @@ void project_float32(benchmark::State& state) {
   Problem& p = problem();
   kernels::ThreadPool pool(1);
   std::size_t turn = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::vector<std::vector<const float*>> rows;
     std::vector<kernels::WeightedRows> sums;
     for (std::int64_t i = 0; i < state.range(0); ++i) {
@@ -104,7 +104,7 @@ void project_float32(benchmark::State& state) {
 void project_roof(benchmark::State& state, bool int8) {
   Problem& p = problem();
   std::size_t turn = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     float sum = 0;
     for (const std::int32_t i : p.members[next_row(turn)]) {
       sum += int8 ? byte_pass(p.rounded.row(i), kVocab) : read_pass(p.projection.row(i), kVocab);
@@ -116,7 +116,7 @@ void project_roof(benchmark::State& state, bool int8) {
 void project_openblas(benchmark::State& state) {
   Problem& p = problem();
   openblas_set_num_threads(1);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kRows, kVocab, kAdapters, 1.0F,
                 p.dense.data(), kAdapters, p.projection.data(), kVocab, 1.0F, p.out.data(), kVocab);
     benchmark::ClobberMemory();
