@@ -5,17 +5,18 @@
 // One person, batch 1. Prints one JSON object: tokens per second of each way in every round (they
 // take turns within a round), and milliseconds of a token before and after a switch. Profiles are
 // masks over 1,024 random rank-1 adapters, int8 projection, mixture algebra, residual form.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "bench/choose.h"
 #include "bench/decode/plain_llama.h"
 #include "pema/engine.h"
 #include "pema/error.h"
@@ -59,14 +60,10 @@ std::shared_ptr<const Pool> random_pool(const ModelInfo& model, std::mt19937& ra
 
 std::shared_ptr<const Lease> random_lease(const std::shared_ptr<const Pool>& pool, std::int64_t k,
                                           std::mt19937& random) {
-  std::vector<std::int64_t> order(kAdapters);
-  std::iota(order.begin(), order.end(), 0);
-  std::shuffle(order.begin(), order.end(), random);
   auto lease = std::make_shared<Lease>();
   lease->name = "k" + std::to_string(k);
   lease->pool = pool;
-  lease->mask.down = BitMask(kAdapters);
-  for (std::int64_t i = 0; i < k; ++i) lease->mask.down.set(order[static_cast<std::size_t>(i)]);
+  lease->mask.down = BitMask::from_indices(kAdapters, choose(random, k, kAdapters));
   lease->mask_digest = lease->mask.digest();
   lease->schedule.lambda_max = 0.5;
   return lease;

@@ -69,11 +69,9 @@ Quantised quantise_weights(const Int8Matrix& matrix, const Int8Sum& sum) {
 }  // namespace
 
 Int8Matrix::Int8Matrix(std::int64_t rows, std::int64_t cols)
-    : rows_(rows),
-      cols_(cols),
-      stride_(round_up(cols, kGroup)),
-      scales_(static_cast<std::size_t>(rows)) {
+    : rows_(rows), cols_(cols), stride_(round_up(cols, kGroup)) {
   PEMA_CHECK(rows >= 0 && cols >= 0, kInvalidArgument, "Int8Matrix [", rows, ", ", cols, "]");
+  scales_.resize(static_cast<std::size_t>(rows));
   const std::int64_t bytes = rows * stride_;
   const std::int64_t page = bytes >= kLargePage ? kLargePage : kGroup;
   const auto size = static_cast<std::size_t>(round_up(std::max(bytes, page), page));

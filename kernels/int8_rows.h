@@ -57,10 +57,11 @@ struct Int8Sum {
 /// Every sum over all columns, split over the columns by `pool`. weights[e] scale_e is rounded to a
 /// multiple q_e of the sum's own step t = max(max |w| / 32767, sum |w| / (2^24 - 1 - n/2)), so that
 /// the int32 sum of q_e M_q cannot overflow and is exact: the bits of a sum do not depend on the
-/// other sums, the threads or the processor. Error against the float32
-/// matrix: at most sum_e (|w_e| scale_e / 2 + 64 t) and three roundings. Throws kInvalidArgument
-/// when rows and weights differ in length, a row is outside the matrix or a weight is not finite,
-/// naming it. Thread-safety: reentrant apart from `pool`.
+/// other sums or the threads, and on the processor only by its last rounding, which is fused with
+/// the addition to out where there is such an instruction. Error against the float32 matrix: at
+/// most sum_e (|w_e| scale_e / 2 + 64 t) and three roundings. Throws kInvalidArgument when rows and
+/// weights differ in length, a row is outside the matrix or a weight is not finite, naming it.
+/// Thread-safety: reentrant apart from `pool`.
 void add_int8_rows(const Int8Matrix& matrix, std::span<const Int8Sum> sums, ThreadPool& pool);
 
 /// Two chosen rows and what they weigh; an odd one out is paired with weight 0.

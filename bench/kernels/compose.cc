@@ -4,11 +4,10 @@
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <numeric>
 #include <random>
 #include <vector>
 
+#include "bench/choose.h"
 #include "bench/kernels/passes.h"
 #include "kernels/weighted_sum.h"
 
@@ -29,13 +28,8 @@ struct Problem {
     std::mt19937 random(static_cast<std::uint32_t>(k));
     std::vector<bool> is_used(kAdapters, false);
     for (std::int64_t p = 0; p < kProfiles; ++p) {
-      std::vector<std::int64_t> order(kAdapters);
-      std::iota(order.begin(), order.end(), 0);
-      std::shuffle(order.begin(), order.end(), random);
-      order.resize(static_cast<std::size_t>(k));
-      std::sort(order.begin(), order.end());
-      for (const std::int64_t i : order) is_used[static_cast<std::size_t>(i)] = true;
-      members.push_back(std::move(order));
+      members.push_back(choose(random, k, kAdapters));
+      for (const std::int64_t i : members.back()) is_used[static_cast<std::size_t>(i)] = true;
     }
     for (std::int64_t i = 0; i < kAdapters; ++i) {
       if (is_used[static_cast<std::size_t>(i)]) used.push_back(i);

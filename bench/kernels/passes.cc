@@ -24,26 +24,12 @@ void exp_body(const float* in, std::int64_t count, float* out) {
   }
 }
 
-float read_body(const float* in, std::int64_t count) {
-  const hn::ScalableTag<float> tag;
+template <typename T>
+float read_values(const T* in, std::int64_t count) {
+  const hn::ScalableTag<T> tag;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
   constexpr std::int64_t kVectors = 8;
-  hn::Vec<hn::ScalableTag<float>> sum[kVectors];
-  for (auto& value : sum) value = hn::Zero(tag);
-  for (std::int64_t i = 0; i + kVectors * lanes <= count; i += kVectors * lanes) {
-    for (std::int64_t v = 0; v < kVectors; ++v) {
-      sum[v] = hn::Add(sum[v], hn::LoadU(tag, in + i + v * lanes));
-    }
-  }
-  for (std::int64_t v = 1; v < kVectors; ++v) sum[0] = hn::Add(sum[0], sum[v]);
-  return hn::GetLane(hn::SumOfLanes(tag, sum[0]));
-}
-
-float byte_body(const std::int8_t* in, std::int64_t count) {
-  const hn::ScalableTag<std::int8_t> tag;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
-  constexpr std::int64_t kVectors = 8;
-  hn::Vec<hn::ScalableTag<std::int8_t>> sum[kVectors];
+  hn::Vec<hn::ScalableTag<T>> sum[kVectors];
   for (auto& value : sum) value = hn::Zero(tag);
   for (std::int64_t i = 0; i + kVectors * lanes <= count; i += kVectors * lanes) {
     for (std::int64_t v = 0; v < kVectors; ++v) {
@@ -53,6 +39,9 @@ float byte_body(const std::int8_t* in, std::int64_t count) {
   for (std::int64_t v = 1; v < kVectors; ++v) sum[0] = hn::Add(sum[0], sum[v]);
   return static_cast<float>(hn::GetLane(sum[0]));
 }
+
+float read_body(const float* in, std::int64_t count) { return read_values(in, count); }
+float byte_body(const std::int8_t* in, std::int64_t count) { return read_values(in, count); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace pema::bench

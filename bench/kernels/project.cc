@@ -5,11 +5,10 @@
 #include <benchmark/benchmark.h>
 #include <cblas.h>
 
-#include <algorithm>
-#include <numeric>
 #include <random>
 #include <vector>
 
+#include "bench/choose.h"
 #include "bench/kernels/passes.h"
 #include "kernels/int8_rows.h"
 #include "kernels/weighted_sum.h"
@@ -39,17 +38,12 @@ struct Problem {
       rounded.quantise(i, projection.row(i));
     }
     for (std::int64_t row = 0; row < kRows; ++row) {
-      std::vector<std::int32_t> order(kAdapters);
-      std::iota(order.begin(), order.end(), 0);
-      std::shuffle(order.begin(), order.end(), random);
-      order.resize(kChosen);
-      std::sort(order.begin(), order.end());
+      members.push_back(choose<std::int32_t>(random, kChosen, kAdapters));
       std::vector<float>& own = weights.emplace_back();
-      for (const std::int32_t i : order) {
+      for (const std::int32_t i : members.back()) {
         own.push_back(uniform(random));
         dense.row(row)[i] = own.back();
       }
-      members.push_back(std::move(order));
     }
   }
 };

@@ -1,6 +1,7 @@
 #include "kernels/cuda/gate.cuh"
 
 #include "kernels/cuda/checks.h"
+#include "kernels/cuda/element.h"
 #include "kernels/cuda/launch.h"
 
 namespace pema::kernels::cuda {
@@ -27,16 +28,7 @@ void gate(const DeviceGate& op, Stream stream) {
   PEMA_CHECK(op.longest >= 0 && op.longest <= op.latents.entries, kInvalidArgument,
              "gate: a row of ", op.longest, " among ", op.latents.entries, " entries");
   PEMA_CHECK(op.latents.entries == 0 || op.out != nullptr, kInvalidArgument, "gate: no output");
-  switch (op.down.type) {
-    case Element::kFloat32:
-      return queue<float>(op, stream);
-    case Element::kFloat16:
-      return queue<simt::half_t>(op, stream);
-    case Element::kBfloat16:
-      return queue<simt::bf16_t>(op, stream);
-    case Element::kInt8:
-      return queue<int8_value>(op, stream);
-  }
+  with_element(op.down.type, [&](auto element) { queue<decltype(element)>(op, stream); });
 }
 
 }  // namespace pema::kernels::cuda

@@ -1,6 +1,7 @@
 #include "kernels/cuda/row_sums.cuh"
 
 #include "kernels/cuda/checks.h"
+#include "kernels/cuda/element.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/quantise.cuh"
 
@@ -59,16 +60,8 @@ void queue_csr(const CsrCall& call, Stream stream) {
 
 template <bool kAdd>
 void queue_csr_of_type(const CsrCall& call, Stream stream) {
-  switch (call.rows.type) {
-    case Element::kFloat32:
-      return queue_csr<float, kAdd>(call, stream);
-    case Element::kFloat16:
-      return queue_csr<simt::half_t, kAdd>(call, stream);
-    case Element::kBfloat16:
-      return queue_csr<simt::bf16_t, kAdd>(call, stream);
-    case Element::kInt8:
-      return queue_csr<int8_value, kAdd>(call, stream);
-  }
+  with_element(call.rows.type,
+               [&](auto element) { queue_csr<decltype(element), kAdd>(call, stream); });
 }
 
 void check_pool(const DeviceRows& pool, const char* name) {
@@ -99,16 +92,7 @@ void compose(const DeviceComposeBits& op, Stream stream) {
              "compose: no weights of the masks");
   PEMA_CHECK(op.masks.rows == 0 || op.pool.rows == 0 || op.masks.words != nullptr, kInvalidArgument,
              "compose: no masks");
-  switch (op.pool.type) {
-    case Element::kFloat32:
-      return queue_bits<float>(op, stream);
-    case Element::kFloat16:
-      return queue_bits<simt::half_t>(op, stream);
-    case Element::kBfloat16:
-      return queue_bits<simt::bf16_t>(op, stream);
-    case Element::kInt8:
-      return queue_bits<int8_value>(op, stream);
-  }
+  with_element(op.pool.type, [&](auto element) { queue_bits<decltype(element)>(op, stream); });
 }
 
 void compose(const DeviceComposeCsr& op, Stream stream) {

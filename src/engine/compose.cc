@@ -83,48 +83,31 @@ void append_factored(Group& group) {
   }
 }
 
-/// The float32 rows of U^T take the place of the up rows.
-void append_float32(Group& group, const Matrix<float>& projection) {
+/// The down side stays. Rows of U^T in float32 take the place of the up rows; in int8 their numbers
+/// stand beside them.
+void append_projected(Group& group) {
   const Pool& pool = *group.lease->pool;
-  const std::int64_t first = pool.shared() != nullptr ? pool.shared()->view().up.rows : 0;
-  for (kernels::SelectedAdapter& adapter : group.shared) {
-    adapter.up = projection.row(adapter.index * shared_rank(pool));
-  }
-  for (kernels::SelectedAdapter& adapter : group.selected) {
-    adapter.up = projection.row(first + adapter.index * pool.info().rank);
-  }
-  kernels::append_mixture(group.shared, shared_rank(pool), pool.info().hidden, projection.cols(),
-                          group.bottleneck);
-  kernels::append_mixture(group.selected, pool.info().rank, pool.info().hidden, projection.cols(),
-                          group.bottleneck);
-}
-
-/// The numbers of the int8 rows of U^T stand beside the up rows.
-void append_int8(Group& group) {
-  const Pool& pool = *group.lease->pool;
+  const Matrix<float>& projection = group.composed->projection;
+  const bool int8 = projection.rows() == 0;
   const std::int64_t d = pool.info().hidden;
-  const std::int64_t first = pool.shared() != nullptr ? pool.shared()->view().up.rows : 0;
-  const auto append = [&](std::span<const kernels::SelectedAdapter> adapters, std::int64_t begin,
+  // The adapters' rows of U^T follow one another from `first` on.
+  const auto append = [&](std::vector<kernels::SelectedAdapter>& adapters, std::int64_t first,
                           std::int64_t rank) {
-    kernels::append_mixture(adapters, rank, d, d, group.bottleneck);
-    for (const kernels::SelectedAdapter& adapter : adapters) {
-      if (adapter.up_weight == 0.0F) continue;  // as append_mixture does
-      for (std::int64_t p = 0; p < rank; ++p) {
-        group.int8_rows.push_back(static_cast<std::int32_t>(begin + adapter.index * rank + p));
+    for (kernels::SelectedAdapter& adapter : adapters) {
+      const std::int64_t row = first + adapter.index * rank;
+      if (!int8) {
+        adapter.up = projection.row(row);
+      } else if (adapter.up_weight != 0.0F) {  // append_mixture leaves the others out
+        for (std::int64_t p = 0; p < rank; ++p) {
+          group.int8_rows.push_back(static_cast<std::int32_t>(row + p));
+        }
       }
     }
+    kernels::append_mixture(adapters, rank, d, int8 ? d : projection.cols(), group.bottleneck);
   };
   append(group.shared, 0, shared_rank(pool));
-  append(group.selected, first, pool.info().rank);
-}
-
-/// Up rows become rows of U^T [.., V]; the down side stays.
-void append_projected(Group& group) {
-  if (group.composed->projection.rows() == 0) {
-    append_int8(group);
-  } else {
-    append_float32(group, group.composed->projection);
-  }
+  append(group.selected, pool.shared() != nullptr ? pool.shared()->view().up.rows : 0,
+         pool.info().rank);
 }
 
 }  // namespace
