@@ -36,6 +36,17 @@ class Int8Matrix {
   }
   [[nodiscard]] std::int64_t bytes() const noexcept;
 
+  /// All values, [rows, stride]; those behind `cols` must stay zero.
+  [[nodiscard]] std::span<std::int8_t> values() noexcept {
+    return {values_.get(), static_cast<std::size_t>(rows_ * stride_)};
+  }
+  [[nodiscard]] std::span<const std::int8_t> values() const noexcept {
+    return {values_.get(), static_cast<std::size_t>(rows_ * stride_)};
+  }
+  /// One scale per row, >= 0.
+  [[nodiscard]] std::span<float> scales() noexcept { return scales_; }
+  [[nodiscard]] std::span<const float> scales() const noexcept { return scales_; }
+
  private:
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;

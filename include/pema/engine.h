@@ -96,6 +96,10 @@ struct EngineOptions {
   /// projects only where that pays for computing U. A fixed number, because a choice by the rows at
   /// hand would let a row's neighbours change its bits.
   std::int64_t expected_rows = 0;
+  /// Folder where projections of pools are kept between runs, made when it is missing; empty: none.
+  /// Anybody may empty it at any time. A projection that is read has the bits that this library
+  /// once computed on a machine with the same folder.
+  std::string projection_folder = {};
 };
 
 /// What the engine's cache holds and did. Counts since construction.
@@ -104,8 +108,11 @@ struct CacheStats {
   std::int64_t entries = 0;  ///< composed bottlenecks and projections held now
   std::int64_t hits = 0;
   std::int64_t misses = 0;
-  std::int64_t evictions = 0;  ///< thrown out, oldest use first, to make room
-  std::int64_t too_large = 0;  ///< never kept, because larger than the whole budget
+  std::int64_t evictions = 0;              ///< thrown out, oldest use first, to make room
+  std::int64_t too_large = 0;              ///< never kept, because larger than the whole budget
+  std::int64_t projections_read = 0;       ///< found in EngineOptions::projection_folder
+  std::int64_t projections_written = 0;    ///< put there
+  std::int64_t projections_unwritten = 0;  ///< not put there, for want of room or rights
 };
 
 /// One decode step of many conversations. For a pool at the `pre_norm` site the delta is computed

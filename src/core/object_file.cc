@@ -96,6 +96,8 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "profile bundle";
     case ObjectKind::kFeatures:
       return "feature cache";
+    case ObjectKind::kProjection:
+      return "projection of a pool";
   }
   return "thing of unknown kind";
 }

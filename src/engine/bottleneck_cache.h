@@ -42,6 +42,8 @@ class BottleneckCache {
   [[nodiscard]] std::shared_ptr<const CacheEntry> get(const CacheKey& key,
                                                       const std::function<CacheEntry()>& make);
   [[nodiscard]] const CacheStats& stats() const noexcept { return stats_; }
+  /// For those who fill entries, to count what they read and wrote.
+  [[nodiscard]] CacheStats& stats() noexcept { return stats_; }
 
  private:
   struct Held {

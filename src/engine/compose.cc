@@ -4,6 +4,7 @@
 #include <map>
 
 #include "kernels/head_product.h"
+#include "src/engine/projection_file.h"
 
 namespace pema::engine {
 namespace {
@@ -53,6 +54,14 @@ CacheEntry make_projection(Context& context, const Pool& pool) {
     });
   }
   return entry;
+}
+
+/// The same from the folder of projections, where there is one.
+CacheEntry stored_projection(Context& context, const Pool& pool) {
+  const ProjectionKey key{pool.digest(), context.options.projection, std::ssize(up_rows(pool)),
+                          context.model.vocab};
+  return load_or_make_projection(context.options.projection_folder, key, context.cache.stats(),
+                                 [&] { return make_projection(context, pool); });
 }
 
 std::int64_t shared_rank(const Pool& pool) {
@@ -121,7 +130,7 @@ void compose(Context& context, Walk& walk) {
       std::shared_ptr<const CacheEntry>& projection = projections[pool.digest()];
       if (!projection) {
         projection = context.cache.get({pool.digest(), Digest{}},
-                                       [&] { return make_projection(context, pool); });
+                                       [&] { return stored_projection(context, pool); });
       }
       group.composed = projection;
       append_projected(group);

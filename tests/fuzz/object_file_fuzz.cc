@@ -8,8 +8,9 @@ using pema::core::ObjectKind;
 
 /// What parses must be built again, byte for byte.
 void check(const std::vector<std::byte>& bytes) {
-  for (const ObjectKind kind : {ObjectKind::kAdapterBlock, ObjectKind::kSegment,
-                                ObjectKind::kBundle, ObjectKind::kFeatures}) {
+  for (const ObjectKind kind :
+       {ObjectKind::kAdapterBlock, ObjectKind::kSegment, ObjectKind::kBundle, ObjectKind::kFeatures,
+        ObjectKind::kProjection}) {
     pema::fuzz::accept_or_refuse([&] {
       const pema::core::ObjectParts parts = pema::core::parse_object(bytes, kind, "fuzz");
       pema::fuzz::require(pema::core::build_object(kind, parts.meta, parts.sections) == bytes);
