@@ -33,48 +33,8 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-/// A new file under a temporary name; removed again unless it was renamed.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& path) : target_(path) {
-    static std::atomic<std::uint64_t> next{0};
-    const std::string prefix = message(folder_of(path), "/", kTemporaryPrefix, ::getpid(), "-");
-    do {  // A killed process with our number may have left the name behind.
-      name_ = prefix + std::to_string(next.fetch_add(1));
-      fd_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    } while (fd_ < 0 && (errno == EEXIST || errno == EINTR));
-    if (fd_ < 0) fail_errno(errno, target_, "creating a temporary file beside it");
-  }
-  ~TemporaryFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!renamed_) ::unlink(name_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) fail_errno(errno, target_, "writing");
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    }
-  }
-
-  void sync_and_rename() {
-    if (::fsync(fd_) != 0) fail_errno(errno, target_, "syncing");
-    // Network file systems report a full quota here. The descriptor is gone even on failure.
-    if (::close(std::exchange(fd_, -1)) != 0) fail_errno(errno, target_, "closing");
-    if (::rename(name_.c_str(), target_.c_str()) != 0) fail_errno(errno, target_, "renaming");
-    renamed_ = true;
-  }
-
- private:
-  std::string target_;
-  std::string name_;
-  int fd_ = -1;
-  bool renamed_ = false;
-};
+/// Pieces are gathered up to this size.
+constexpr std::size_t kGathered = std::size_t{1} << 18;
 
 void sync_folder(const std::string& path) {
   const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -87,12 +47,63 @@ void sync_folder(const std::string& path) {
 
 }  // namespace
 
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  static std::atomic<std::uint64_t> next{0};
+  const std::string prefix = message(folder_of(path_), "/", kTemporaryPrefix, ::getpid(), "-");
+  do {  // A killed process with our number may have left the name behind.
+    temporary_ = prefix + std::to_string(next.fetch_add(1));
+    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (file_ < 0 && (errno == EEXIST || errno == EINTR));
+  if (file_ < 0) fail_errno(errno, path_, "creating a temporary file beside it");
+}
+
+AtomicFile::~AtomicFile() {
+  if (file_ >= 0) ::close(file_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  PEMA_ASSERT(file_ >= 0);
+  flush();
+  write_now(bytes);
+}
+
+void AtomicFile::write(std::string_view text) {
+  PEMA_ASSERT(file_ >= 0);
+  gathered_ += text;
+  if (gathered_.size() >= kGathered) flush();
+}
+
+void AtomicFile::commit() {
+  PEMA_ASSERT(file_ >= 0);
+  flush();
+  if (::fsync(file_) != 0) fail_errno(errno, path_, "syncing");
+  // Network file systems report a full quota here. The descriptor is gone even on failure.
+  if (::close(std::exchange(file_, -1)) != 0) fail_errno(errno, path_, "closing");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno(errno, path_, "renaming");
+  temporary_.clear();
+  sync_folder(path_);
+}
+
+void AtomicFile::flush() {
+  write_now(std::as_bytes(std::span(gathered_)));
+  gathered_.clear();
+}
+
+void AtomicFile::write_now(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(file_, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_errno(errno, path_, "writing");
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+}
+
 void write_file_atomically(const std::string& path,
                            std::span<const std::span<const std::byte>> pieces) {
-  TemporaryFile file(path);
+  AtomicFile file(path);
   for (const std::span<const std::byte> piece : pieces) file.write(piece);
-  file.sync_and_rename();
-  sync_folder(path);
+  file.commit();
 }
 
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes) {

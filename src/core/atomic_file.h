@@ -8,12 +8,37 @@
 
 namespace pema::core {
 
-/// Writes `pieces`, in order, to a temporary name in the same folder, syncs, renames to `path`,
-/// syncs the folder. On any failure the temporary file is removed and `path` is as it was (only
-/// when the folder's own sync fails is the new file already in place). Throws kDiskFull (ENOSPC,
-/// EDQUOT, EFBIG) or kIo, naming the path and what to do. A program that runs under a file size
-/// limit must ignore SIGXFSZ to get kDiskFull. Thread-safety: reentrant, also for the same path
-/// (one writer wins).
+/// A file that is written piece by piece to a temporary name in the same folder. `commit` syncs it,
+/// renames it to its path and syncs the folder; without that, or on any failure, the temporary file
+/// is removed and the path is as it was (only when the folder's own sync fails is the new file
+/// already in place). Throws kDiskFull (ENOSPC, EDQUOT, EFBIG) or kIo, naming the path and what to
+/// do. A program that runs under a file size limit must ignore SIGXFSZ to get kDiskFull.
+/// Thread-safety: one thread at a time; several writers of one path do not disturb one another (one
+/// wins).
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  /// Small pieces are gathered before they go to the system.
+  void write(std::string_view text);
+  /// May be called once; nothing may be written afterwards.
+  void commit();
+
+ private:
+  void flush();
+  void write_now(std::span<const std::byte> bytes);
+
+  std::string path_;
+  std::string temporary_;  // empty once renamed
+  std::string gathered_;
+  int file_ = -1;
+};
+
+/// Writes `pieces`, in order, as an AtomicFile. Thread-safety: reentrant, also for the same path.
 void write_file_atomically(const std::string& path,
                            std::span<const std::span<const std::byte>> pieces);
 /// The same for one piece.

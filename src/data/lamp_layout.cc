@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "pema/error.h"
-#include "src/data/atomic_stream.h"
+#include "src/core/atomic_file.h"
 
 namespace pema::data {
 namespace {
@@ -48,7 +48,7 @@ void write_manifest(const Manifest& manifest, const std::string& folder) {
   json["note"] = manifest.note;
   json["digest"] = manifest.digest.hex();
   json["people"] = manifest.people;
-  AtomicStream out(path);
+  core::AtomicFile out(path);
   try {
     out.write(json.dump(1) + "\n");
   } catch (const nlohmann::json::type_error&) {

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "pema/data/lamp.h"
-#include "src/data/atomic_stream.h"
+#include "src/core/atomic_file.h"
 #include "src/data/json_text.h"
 #include "src/data/lamp_sax.h"
 
@@ -17,7 +17,7 @@ std::string read_outputs(const std::string& path, const std::function<bool(Outpu
 
 void write_outputs(const std::string& path, const std::string& task,
                    const std::vector<Output>& outputs) {
-  AtomicStream out(path);
+  core::AtomicFile out(path);
   std::string text = "{\"task\": ";
   append_json(text, task, path);
   text += ", \"golds\": [";

@@ -3,7 +3,7 @@
 
 #include "pema/data/lamp.h"
 #include "pema/error.h"
-#include "src/data/atomic_stream.h"
+#include "src/core/atomic_file.h"
 #include "src/data/json_text.h"
 #include "src/data/lamp_sax.h"
 
@@ -25,7 +25,7 @@ std::string read_questions(const std::string& path, const std::function<bool(Que
 struct QuestionWriter::Impl {
   explicit Impl(std::string path) : name(path), out(std::move(path)) {}
   std::string name;
-  AtomicStream out;
+  core::AtomicFile out;
   bool first = true;
   bool closed = false;
 };

@@ -50,6 +50,38 @@ TEST(AtomicFile, WritesPiecesInOrderAndLeavesNothingElse) {
   EXPECT_EQ(folder.entries(), 1);
 }
 
+TEST(AtomicFile, TextAndBytesAppearWholeAndInOrderOnCommit) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("f");
+  write_file_atomically(path, bytes_of("before"));
+  std::string expected;
+  AtomicFile file(path);
+  for (int i = 0; i < 100000; ++i) {
+    const std::string piece = std::to_string(i) + "\n";
+    if (i % 1000 == 7) {
+      file.write(std::as_bytes(std::span(piece)));
+    } else {
+      file.write(piece);
+    }
+    expected += piece;
+  }
+  EXPECT_EQ(text_of(path), "before");
+  file.commit();
+  EXPECT_EQ(text_of(path), expected);
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(AtomicFile, LeavesTheTargetAloneWithoutCommit) {
+  const test::TemporaryFolder folder;
+  write_file_atomically(folder.file("f"), bytes_of("before"));
+  {
+    AtomicFile file(folder.file("f"));
+    file.write("after");
+  }
+  EXPECT_EQ(text_of(folder.file("f")), "before");
+  EXPECT_EQ(folder.entries(), 1);
+}
+
 TEST(AtomicFile, ReplacesAFileAndWritesAnEmptyOne) {
   const test::TemporaryFolder folder;
   write_file_atomically(folder.file("f"), bytes_of("a longer old text"));
