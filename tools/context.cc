@@ -10,6 +10,17 @@
 #include "tools/terminal/progress_bar.h"
 
 namespace pema::tools {
+namespace {
+
+std::optional<std::string> find_cache_folder() {
+  const char* base = std::getenv("XDG_CACHE_HOME");
+  if (base != nullptr && *base != '\0') return std::string(base) + "/pema";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home != '\0') return std::string(home) + "/.cache/pema";
+  return std::nullopt;
+}
+
+}  // namespace
 
 struct Context::Impl {
   std::optional<Store> store;
@@ -34,13 +45,16 @@ Store& Context::store(OpenMode mode) {
 }
 
 std::string Context::cache_folder() {
-  const char* base = std::getenv("XDG_CACHE_HOME");
-  if (base != nullptr && *base != '\0') return std::string(base) + "/pema";
-  const char* home = std::getenv("HOME");
-  PEMA_CHECK(home != nullptr && *home != '\0', kNotFound,
+  const std::optional<std::string> folder = find_cache_folder();
+  PEMA_CHECK(folder.has_value(), kNotFound,
              "neither XDG_CACHE_HOME nor HOME is set, so there is no folder for cached files; set "
              "one of them");
-  return std::string(home) + "/.cache/pema";
+  return *folder;
+}
+
+std::string Context::projection_folder() {
+  const std::optional<std::string> folder = find_cache_folder();
+  return folder ? *folder + "/projections" : std::string();
 }
 
 std::string Context::feature_folder(const std::string& asked) {

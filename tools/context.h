@@ -59,6 +59,8 @@ class Context {
   void note(const std::string& text);
   /// ${XDG_CACHE_HOME:-~/.cache}/pema. Throws kNotFound when neither it nor HOME is set.
   [[nodiscard]] static std::string cache_folder();
+  /// Where projections of pools are kept; empty, and so nowhere, when there is no cache_folder.
+  [[nodiscard]] static std::string projection_folder();
   /// Where features are cached: `asked`, or a folder in cache_folder() when it is empty. Throws as
   /// cache_folder.
   [[nodiscard]] static std::string feature_folder(const std::string& asked);

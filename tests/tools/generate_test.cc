@@ -50,6 +50,24 @@ TEST_F(Generate, AProfileChangesWhatIsSaidAndItsNameIsThere) {
   EXPECT_NE(alice["log_probabilities"], bob["log_probabilities"]);
 }
 
+TEST_F(Generate, AProjectionIsKeptInTheCacheFolder) {
+  const std::vector<std::string> arguments{kPrompt,     "--tokens",     "8",
+                                           "--profile", "alice",        "--strategy",
+                                           "projected", "--projection", "int8"};
+  const nlohmann::json first = world_.generate(arguments);
+  const auto files = std::filesystem::directory_iterator(world_.file("cache/pema/projections"));
+  EXPECT_EQ(std::distance(files, std::filesystem::directory_iterator()), 1);
+  EXPECT_EQ(world_.generate(arguments), first);
+}
+
+TEST_F(Generate, WithoutAHomeNothingIsKept) {
+  const Outcome outcome = run_program(
+      PEMA_PROGRAM,
+      {"generate", kPrompt, "--profile", "alice", "--tokens", "4", "--strategy", "projected"},
+      {.environment = {"PEMA_STORE=" + world_.store(), "PEMA_MODEL=" + world_.model(), "HOME="}});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+}
+
 TEST_F(Generate, AnInertProfileSaysWhatThePlainModelSays) {
   ASSERT_EQ(world_.pema({"profile", "set", "nobody", "--lambda", "0"}).status, 0);
   const nlohmann::json plain = world_.generate({kPrompt, "--tokens", "8"});

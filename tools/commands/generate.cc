@@ -133,7 +133,7 @@ int run_generate(Context& context, GenerateOptions options) {
   engine_options.projection = parse_number_type(options.projection);
   engine_options.threads = context.options.threads;
   engine_options.executor = plm::openmp_executor();
-  engine_options.projection_folder = Context::cache_folder() + "/projections";
+  engine_options.projection_folder = Context::projection_folder();
   Engine engine(model.info(), model.head(), engine_options);
   Speaker speaker(model, engine, options.context);
   if (personal) {
