@@ -1,0 +1,106 @@
+#include "kernels/key_codes.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace pema::kernels {
+namespace {
+
+constexpr float kLargest = 127;
+
+/// The next float at or above `value`.
+float up(double value) {
+  const auto rounded = static_cast<float>(value);
+  return static_cast<double>(rounded) >= value
+             ? rounded
+             : std::nextafter(rounded, std::numeric_limits<float>::infinity());
+}
+
+float largest_of(std::span<const float> values) {
+  float largest = 0;
+  for (const float value : values) largest = std::max(largest, std::abs(value));
+  return largest;
+}
+
+}  // namespace
+
+KeyCodes::KeyCodes(MatrixView<const float> keys) : rows_(keys.rows), cols_(keys.cols) {
+  const auto padded = static_cast<std::size_t>(blocks() * kBlock);
+  codes_.resize(padded * static_cast<std::size_t>(pairs()) * 2);
+  scales_.resize(padded);
+  squares_.resize(padded);
+  residuals_.resize(padded);
+  double longest = 0;
+  for (std::int64_t i = 0; i < rows_; ++i) {
+    const std::span<const float> key = keys.row_span(i);
+    const float scale = largest_of(key) / kLargest;
+    const float inverse = scale > 0 ? 1 / scale : 0;
+    std::int8_t* const out = codes_.data() + i / kBlock * pairs() * kBlock * 2 + i % kBlock * 2;
+    double square = 0;
+    double rest = 0;
+    double length = 0;
+    for (std::int64_t c = 0; c < cols_; ++c) {
+      const float q = std::clamp(std::nearbyint(key[static_cast<std::size_t>(c)] * inverse),
+                                 -kLargest, kLargest);
+      out[c / 2 * kBlock * 2 + c % 2] = static_cast<std::int8_t>(q);
+      const auto value = static_cast<double>(key[static_cast<std::size_t>(c)]);
+      const double rounded = static_cast<double>(scale) * static_cast<double>(q);
+      square += value * value;
+      rest += (value - rounded) * (value - rounded);
+      length += rounded * rounded;
+    }
+    const auto at = static_cast<std::size_t>(i);
+    scales_[at] = scale;
+    squares_[at] = static_cast<float>(square);
+    residuals_[at] = up(std::sqrt(rest));
+    longest = std::max(longest, length);
+  }
+  longest_ = up(std::sqrt(longest));
+}
+
+std::int64_t KeyCodes::bytes() const noexcept {
+  return std::ssize(codes_) +
+         static_cast<std::int64_t>(sizeof(float)) *
+             (std::ssize(scales_) + std::ssize(squares_) + std::ssize(residuals_));
+}
+
+QueryCode::QueryCode(std::span<const float> query) : pairs((query.size() + 1) / 2) {
+  // 127 |q| d stays below 2^31.
+  const double room = 2147483647.0 / (127.0 * static_cast<double>(query.size()));
+  const double largest = std::floor(std::min(32767.0, room));
+  step = static_cast<float>(static_cast<double>(largest_of(query)) / std::max(largest, 1.0));
+  for (std::size_t c = 0; c < query.size(); ++c) {
+    const auto value = static_cast<double>(query[c]);
+    const double q =
+        step > 0 ? std::clamp(std::nearbyint(value / static_cast<double>(step)), -largest, largest)
+                 : 0.0;
+    const auto bits = static_cast<std::uint32_t>(static_cast<std::uint16_t>(static_cast<int>(q)));
+    pairs[c / 2] = static_cast<std::int32_t>(static_cast<std::uint32_t>(pairs[c / 2]) |
+                                             (c % 2 == 0 ? bits : bits << 16));
+    const double left = value - static_cast<double>(step) * q;
+    square += value * value;
+    rest += left * left;
+  }
+  norm = std::sqrt(square);
+  rest = std::sqrt(rest);
+}
+
+float squared_distance(const float* a, const float* b, std::int64_t d) {
+  constexpr std::int64_t kLanes = 16;
+  std::array<float, kLanes> lanes{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= d; i += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+      const float difference = a[i + lane] - b[i + lane];
+      lanes[static_cast<std::size_t>(lane)] += difference * difference;
+    }
+  }
+  float sum = 0;
+  for (; i < d; ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  for (const float lane : lanes) sum += lane;
+  return std::min(sum, 4.0F);
+}
+
+}  // namespace pema::kernels

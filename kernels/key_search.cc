@@ -1,0 +1,257 @@
+#include "kernels/key_search.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "pema/error.h"
+
+namespace pema::kernels {
+namespace {
+
+// Blocks that all queries of a set look at before the next ones are read: 70 KB of codes at d 576.
+constexpr std::int64_t kChunk = 4;
+// A list of candidates longer than this, and than eight times k, drops those that no longer matter.
+constexpr std::size_t kLongList = 2048;
+
+/// A key that may be among the nearest: its distance is at least `lower`.
+struct Candidate {
+  float lower = 0;
+  std::int32_t place = 0;
+  std::int64_t row = 0;
+};
+
+/// What is known of one query after looking at some blocks.
+class Shortlist {
+ public:
+  explicit Shortlist(std::int64_t count) : count_(static_cast<std::size_t>(count)) {}
+
+  /// The k-th smallest upper bound so far: a key whose lower bound is above it cannot matter.
+  [[nodiscard]] float worst() const noexcept {
+    return uppers_.size() < count_ ? std::numeric_limits<float>::infinity() : uppers_.front();
+  }
+
+  void offer(const Candidate& candidate, float upper) {
+    candidates_.push_back(candidate);
+    if (uppers_.size() < count_) {
+      uppers_.push_back(upper);
+      std::push_heap(uppers_.begin(), uppers_.end());
+    } else if (upper < uppers_.front()) {
+      std::pop_heap(uppers_.begin(), uppers_.end());
+      uppers_.back() = upper;
+      std::push_heap(uppers_.begin(), uppers_.end());
+    }
+    if (candidates_.size() > limit_) shorten();
+  }
+
+  [[nodiscard]] const std::vector<Candidate>& candidates() const noexcept { return candidates_; }
+
+ private:
+  void shorten() {
+    std::erase_if(candidates_, [&](const Candidate& c) { return c.lower > worst(); });
+    limit_ = std::max({limit_, 2 * candidates_.size(), 8 * count_});
+  }
+
+  std::size_t count_;
+  std::size_t limit_ = kLongList;
+  std::vector<float> uppers_;  // the largest on top
+  std::vector<Candidate> candidates_;
+};
+
+/// A query as it looks at one set.
+struct Onlooker {
+  std::int32_t query = 0;
+  std::int32_t place = 0;
+};
+
+/// Blocks [begin, end) of one set, for all who see it.
+struct Unit {
+  std::int32_t set = 0;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t cost = 0;  ///< blocks times queries
+};
+
+class Search {
+ public:
+  Search(std::span<const KeySet> sets, std::span<const KeyQuery> queries, std::int64_t d)
+      : sets_(sets), queries_(queries), d_(d), onlookers_(sets.size()) {
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      check(q);
+      codes_.emplace_back(std::span(queries[q].query, static_cast<std::size_t>(d)));
+      for (std::size_t place = 0; place < queries[q].sets.size(); ++place) {
+        onlookers_[static_cast<std::size_t>(queries[q].sets[place])].push_back(
+            {static_cast<std::int32_t>(q), static_cast<std::int32_t>(place)});
+      }
+    }
+  }
+
+  std::vector<std::vector<NearKey>> run(ThreadPool& pool) {
+    const std::vector<Unit> units = split(pool.threads());
+    const std::vector<std::size_t> starts = share(units, pool.threads());
+    const std::int64_t shares = std::ssize(starts) - 1;
+    std::vector<std::vector<Shortlist>> found(static_cast<std::size_t>(shares));
+    pool.run(shares, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto s = static_cast<std::size_t>(begin); s < static_cast<std::size_t>(end); ++s) {
+        for (const KeyQuery& query : queries_) found[s].emplace_back(query.count);
+        for (std::size_t u = starts[s]; u < starts[s + 1]; ++u) look(units[u], found[s]);
+      }
+    });
+    std::vector<std::vector<NearKey>> result(queries_.size());
+    pool.run(std::ssize(result), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto q = static_cast<std::size_t>(begin); q < static_cast<std::size_t>(end); ++q) {
+        result[q] = nearest(q, found);
+      }
+    });
+    return result;
+  }
+
+ private:
+  void check(std::size_t q) const {
+    const KeyQuery& query = queries_[q];
+    PEMA_CHECK(query.count >= 1, kInvalidArgument, "nearest_keys: query ", q, " asks for ",
+               query.count, " keys; ask for at least 1");
+    PEMA_CHECK(std::all_of(query.query, query.query + d_, [](float v) { return std::isfinite(v); }),
+               kInvalidArgument, "nearest_keys: query ", q, " is not finite");
+    std::set<std::int32_t> seen;
+    for (const std::int32_t s : query.sets) {
+      PEMA_CHECK(s >= 0 && s < std::ssize(sets_) && seen.insert(s).second, kInvalidArgument,
+                 "nearest_keys: query ", q, " names set ", s, " of ", sets_.size(),
+                 ", which does not exist or was named before");
+      const KeySet& set = sets_[static_cast<std::size_t>(s)];
+      PEMA_CHECK(set.codes != nullptr && set.keys.cols == d_ && set.codes->cols() == d_ &&
+                     set.codes->rows() == set.keys.rows,
+                 kInvalidArgument, "nearest_keys: set ", s, " of query ", q, " has keys [",
+                 set.keys.rows, ", ", set.keys.cols, "], or codes of another shape; width ", d_,
+                 " is needed");
+    }
+  }
+
+  /// Units of at most a sixteenth of a thread's share, so that shares are even.
+  [[nodiscard]] std::vector<Unit> split(std::int64_t threads) const {
+    std::int64_t total = 0;
+    for (std::size_t s = 0; s < sets_.size(); ++s) {
+      if (!onlookers_[s].empty()) total += sets_[s].codes->blocks() * std::ssize(onlookers_[s]);
+    }
+    const std::int64_t largest = std::max<std::int64_t>(1, total / (16 * threads));
+    std::vector<Unit> units;
+    for (std::size_t s = 0; s < sets_.size(); ++s) {
+      if (onlookers_[s].empty()) continue;
+      const std::int64_t blocks = sets_[s].codes->blocks();
+      const std::int64_t watching = std::ssize(onlookers_[s]);
+      const std::int64_t length = std::max(kChunk, largest / watching);
+      for (std::int64_t begin = 0; begin < blocks; begin += length) {
+        const std::int64_t end = std::min(blocks, begin + length);
+        units.push_back({static_cast<std::int32_t>(s), begin, end, (end - begin) * watching});
+      }
+    }
+    return units;
+  }
+
+  /// Where each thread's units start, and the end.
+  static std::vector<std::size_t> share(const std::vector<Unit>& units, std::int64_t threads) {
+    std::int64_t total = 0;
+    for (const Unit& unit : units) total += unit.cost;
+    std::vector<std::size_t> starts{0};
+    std::int64_t done = 0;
+    for (std::size_t u = 0; u < units.size(); ++u) {
+      if (done * threads >= std::ssize(starts) * total) starts.push_back(u);
+      done += units[u].cost;
+    }
+    starts.push_back(units.size());
+    return starts;
+  }
+
+  void look(const Unit& unit, std::vector<Shortlist>& found) const {
+    const std::vector<Onlooker>& all = onlookers_[static_cast<std::size_t>(unit.set)];
+    for (std::int64_t begin = unit.begin; begin < unit.end; begin += kChunk) {
+      const std::int64_t end = std::min(unit.end, begin + kChunk);
+      for (std::size_t first = 0; first < all.size(); first += kQueriesAtOnce) {
+        const std::size_t count = std::min<std::size_t>(kQueriesAtOnce, all.size() - first);
+        for (std::int64_t b = begin; b < end; ++b) {
+          look(unit.set, b, std::span(all).subspan(first, count), found);
+        }
+      }
+    }
+  }
+
+  void look(std::int32_t set, std::int64_t block, std::span<const Onlooker> onlookers,
+            std::vector<Shortlist>& found) const {
+    const KeyCodes& codes = *sets_[static_cast<std::size_t>(set)].codes;
+    const QueryCode* queries[kQueriesAtOnce];
+    float worst[kQueriesAtOnce];
+    BlockDistances distances[kQueriesAtOnce];
+    for (std::size_t i = 0; i < onlookers.size(); ++i) {
+      const auto q = static_cast<std::size_t>(onlookers[i].query);
+      queries[i] = &codes_[q];
+      worst[i] = found[q].worst();
+    }
+    std::uint32_t interesting =
+        look_at_block(codes, block, queries, std::ssize(onlookers), worst, distances);
+    const std::int64_t first = block * KeyCodes::kBlock;
+    const std::int64_t keys = std::min(KeyCodes::kBlock, codes.rows() - first);
+    for (; interesting != 0; interesting &= interesting - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(interesting));
+      Shortlist& list = found[static_cast<std::size_t>(onlookers[i].query)];
+      for (std::int64_t key = 0; key < keys; ++key) {
+        const float lower = distances[i].lower[key];
+        if (lower > list.worst()) continue;
+        list.offer({lower, onlookers[i].place, first + key}, lower + distances[i].gap[key]);
+      }
+    }
+  }
+
+  /// Distances of the candidates, most promising first, until none can matter.
+  [[nodiscard]] std::vector<NearKey> nearest(
+      std::size_t q, const std::vector<std::vector<Shortlist>>& found) const {
+    const KeyQuery& query = queries_[q];
+    std::vector<Candidate> candidates;
+    for (const std::vector<Shortlist>& lists : found) {
+      const auto& some = lists[q].candidates();
+      candidates.insert(candidates.end(), some.begin(), some.end());
+    }
+    std::sort(candidates.begin(), candidates.end(),
+              [](const Candidate& a, const Candidate& b) { return a.lower < b.lower; });
+    const auto before = [](const NearKey& a, const NearKey& b) {
+      if (a.distance != b.distance) return a.distance < b.distance;
+      return a.place != b.place ? a.place < b.place : a.row < b.row;
+    };
+    std::vector<NearKey> heap;  // the last on top
+    for (const Candidate& candidate : candidates) {
+      const bool full = std::ssize(heap) == query.count;
+      if (full && candidate.lower > heap.front().distance) break;
+      const auto set =
+          static_cast<std::size_t>(query.sets[static_cast<std::size_t>(candidate.place)]);
+      const NearKey key{squared_distance(query.query, sets_[set].keys.row(candidate.row), d_),
+                        candidate.place, candidate.row};
+      if (full && !before(key, heap.front())) continue;
+      if (full) {
+        std::pop_heap(heap.begin(), heap.end(), before);
+        heap.pop_back();
+      }
+      heap.push_back(key);
+      std::push_heap(heap.begin(), heap.end(), before);
+    }
+    std::sort_heap(heap.begin(), heap.end(), before);
+    return heap;
+  }
+
+  std::span<const KeySet> sets_;
+  std::span<const KeyQuery> queries_;
+  std::int64_t d_;
+  std::vector<QueryCode> codes_;
+  std::vector<std::vector<Onlooker>> onlookers_;  // of each set
+};
+
+}  // namespace
+
+std::vector<std::vector<NearKey>> nearest_keys(std::span<const KeySet> sets,
+                                               std::span<const KeyQuery> queries, std::int64_t d,
+                                               ThreadPool& pool) {
+  if (queries.empty()) return {};
+  return Search(sets, queries, d).run(pool);
+}
+
+}  // namespace pema::kernels

@@ -1,0 +1,46 @@
+/// Nearest recall keys for a batch of rows, each in the sets that it may see.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/key_codes.h"
+#include "kernels/parallel.h"
+#include "pema/tensor_view.h"
+
+namespace pema::kernels {
+
+/// Keys [n, d] and their codes, which must have been made from them.
+struct KeySet {
+  MatrixView<const float> keys;
+  const KeyCodes* codes = nullptr;
+};
+
+/// One row of a search: a query and the sets that it may see, in its own order.
+struct KeyQuery {
+  const float* query = nullptr;        ///< [d]
+  std::span<const std::int32_t> sets;  ///< numbers of key sets, each at most once
+  std::int64_t count = 0;              ///< k >= 1
+};
+
+/// A key that was found.
+struct NearKey {
+  float distance = 0;      ///< squared_distance to the query
+  std::int32_t place = 0;  ///< of its set in KeyQuery::sets
+  std::int64_t row = 0;    ///< of the set's keys
+  bool operator==(const NearKey&) const = default;
+};
+
+/// For every query the min(count, keys it may see) nearest keys, nearest first; of equal distances
+/// the lower (place, row) first. Exact: the codes only spare distances that cannot matter. Keys
+/// that several queries see are read once for up to 8 of them. Results depend on nothing but the
+/// query and its sets: not on the other queries, the threads or the processor. Throws
+/// kInvalidArgument on a count below 1, a set that does not exist, is named twice by a query or has
+/// codes of another shape, and queries that are not finite, naming the query. Thread-safety:
+/// reentrant apart from `pool`.
+[[nodiscard]] std::vector<std::vector<NearKey>> nearest_keys(std::span<const KeySet> sets,
+                                                             std::span<const KeyQuery> queries,
+                                                             std::int64_t d, ThreadPool& pool);
+
+}  // namespace pema::kernels
