@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,10 @@
 #include "pema/digest.h"
 #include "pema/model.h"
 #include "pema/tensor_view.h"
+
+namespace pema::kernels {
+class KeyCodes;
+}  // namespace pema::kernels
 
 namespace pema {
 
@@ -51,6 +56,9 @@ class Segment {
   [[nodiscard]] std::span<const std::int32_t> tokens() const noexcept { return tokens_; }  ///< [n]
   /// SHA-256 of the segment's object file bytes; the same for a segment in memory and its file.
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
+  /// The keys in int8 with error bounds, for a search's first look: d + 12 bytes a key, made when
+  /// first asked for. Thread-safe.
+  [[nodiscard]] const kernels::KeyCodes& codes() const;
   /// The segment's object file as bytes (docs/formats/object.md).
   [[nodiscard]] std::vector<std::byte> serialise() const;
 
@@ -67,6 +75,8 @@ class Segment {
   Digest digest_;
   std::span<const std::byte> bytes_;  ///< the whole object file; keys_ and tokens_ point into it
   std::shared_ptr<const void> owner_;
+  mutable std::once_flag codes_once_;
+  mutable std::shared_ptr<const kernels::KeyCodes> codes_;
 };
 
 /// Turns features [n, d] at `site` into recall keys [n, d]: the direction of the vector before the

@@ -3,43 +3,52 @@
 #include <map>
 
 #include "pema/memory.h"
+#include "src/memory/search.h"
 
 namespace pema::engine {
 namespace {
 
-/// Adds weight * P_mem of `segments` to `mass`.
-void add_source(const std::vector<std::shared_ptr<const Segment>>& segments, double weight,
-                const LambdaSchedule& schedule, std::span<const float> key,
-                std::map<std::int32_t, double>& mass) {
-  if (weight == 0.0) return;
-  const std::vector<Neighbour> neighbours = ::pema::recall(segments, key, schedule.neighbours);
-  for (const TokenWeight& word : recall_distribution(neighbours, schedule.temperature)) {
-    mass[word.token] += weight * static_cast<double>(word.probability);
-  }
-}
+/// Recall of one row from its own or from its shared segments, mixed with `weight`.
+struct Source {
+  std::size_t row = 0;
+  double weight = 0;
+};
 
 }  // namespace
 
 void recall(Context& context, Walk& walk) {
-  std::vector<std::size_t> remembering;
-  for (std::size_t i = 0; i < walk.rows.size(); ++i) {
-    if (walk.rows[i].own_weight > 0.0 || walk.rows[i].shared_weight > 0.0) remembering.push_back(i);
-  }
   const std::int64_t d = context.model.hidden;
-  context.pool.run(std::ssize(remembering), 1, [&](std::int64_t begin, std::int64_t end) {
-    Matrix<float> key(1, d);
-    for (std::int64_t r = begin; r < end; ++r) {
-      const std::size_t i = remembering[static_cast<std::size_t>(r)];
-      Row& row = walk.rows[i];
-      const Lease& lease = *walk.batch->leases[i];
-      const float* feature = walk.batch->features.row(static_cast<std::int64_t>(i));
-      make_recall_keys({feature, 1, d}, walk.batch->site, context.head->norm_weight, key.view());
-      std::map<std::int32_t, double> mass;
-      add_source(lease.own, row.own_weight, lease.schedule, key.view().row_span(0), mass);
-      add_source(lease.shared, row.shared_weight, lease.schedule, key.view().row_span(0), mass);
-      for (const auto& [token, value] : mass) row.recalled.push_back({token, value});
+  Matrix<float> keys(std::ssize(walk.rows), d);
+  std::vector<Source> sources;
+  std::vector<memory::SearchRow> rows;
+  for (std::size_t i = 0; i < walk.rows.size(); ++i) {
+    const Row& row = walk.rows[i];
+    if (row.own_weight <= 0.0 && row.shared_weight <= 0.0) continue;
+    const Lease& lease = *walk.batch->leases[i];
+    const auto at = static_cast<std::int64_t>(i);
+    make_recall_keys({walk.batch->features.row(at), 1, d}, walk.batch->site,
+                     context.head->norm_weight, {keys.row(at), 1, d});
+    const auto add = [&](const std::vector<std::shared_ptr<const Segment>>& segments,
+                         double weight) {
+      if (weight <= 0.0) return;
+      sources.push_back({i, weight});
+      rows.push_back({segments, keys.view().row_span(at), lease.schedule.neighbours});
+    };
+    add(lease.own, row.own_weight);
+    add(lease.shared, row.shared_weight);
+  }
+  const std::vector<std::vector<Neighbour>> found = memory::search(rows, context.pool);
+  std::map<std::pair<std::size_t, std::int32_t>, double> mass;  // by row and token
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    const Lease& lease = *walk.batch->leases[sources[s].row];
+    for (const TokenWeight& word : recall_distribution(found[s], lease.schedule.temperature)) {
+      mass[{sources[s].row, word.token}] +=
+          sources[s].weight * static_cast<double>(word.probability);
     }
-  });
+  }
+  for (const auto& [place, value] : mass) {
+    walk.rows[place.first].recalled.push_back({place.second, value});
+  }
 }
 
 }  // namespace pema::engine

@@ -4,6 +4,7 @@
 
 #include <cereal/types/array.hpp>
 
+#include "kernels/key_codes.h"
 #include "pema/error.h"
 #include "pema/memory.h"
 #include "src/core/checked_math.h"
@@ -126,6 +127,11 @@ std::shared_ptr<const Segment> Segment::adopt(std::span<const std::byte> bytes,
   segment->bytes_ = bytes;
   segment->owner_ = std::move(owner);
   return segment;
+}
+
+const kernels::KeyCodes& Segment::codes() const {
+  std::call_once(codes_once_, [&] { codes_ = std::make_shared<const kernels::KeyCodes>(keys_); });
+  return *codes_;
 }
 
 std::vector<std::byte> Segment::serialise() const { return {bytes_.begin(), bytes_.end()}; }

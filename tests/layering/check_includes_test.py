@@ -17,6 +17,8 @@ CASES = [
     ("torch outside training", "src/engine/a.cc", "#include <torch/torch.h>", True),
     ("unknown folder", "src/new/a.cc", "", True),
     ("downward", "src/engine/a.cc", '#include "kernels/compose.h"', False),
+    ("arithmetic for recall", "src/memory/a.cc", '#include "kernels/key_search.h"', False),
+    ("sideways from recall", "src/memory/a.cc", '#include "profiles/codec.h"', True),
     ("own header", "src/plm/a.cc", '#include "src/plm/batch.h"', False),
     ("contract", "kernels/a.cc", '#include "pema/adapter.h"', False),
 ]
