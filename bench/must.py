@@ -51,17 +51,40 @@ class Promises:
         self.add(name, f"<= {bound}", value, unit, value <= bound, conditions)
 
 
+def versions():
+    """Of what a figure may depend on, as Debian and pip name them; None where it is not installed."""
+    found = {}
+    for package in ("g++", "libtorch-dev", "libfaiss-dev", "libopenblas-dev", "libhwy-dev", "libsqlite3-dev"):
+        run = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False)
+        found[package] = run.stdout if run.returncode == 0 else None
+    return found
+
+
+def shown(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def markdown(document):
+    """The promises as a table, for people."""
+    machine_line = ", ".join(f"{key} {value}" for key, value in document["machine"].items())
+    lines = [f"Measured {document['generated']}; {machine_line}.", "", "| promise | value | goal | met | conditions |", "|---|---|---|---|---|"]
+    for entry in document["must"]:
+        lines.append(f"| {entry['id']} | {shown(entry['value'])} {entry['unit']} | {entry['goal']} | {'yes' if entry['met'] else '**no**'} "
+                     f"| {entry['conditions']} |")
+    return "\n".join(lines) + "\n"
+
+
 def write(path, promises, values):
-    """Writes and prints everything; ends the program with status 1 when a promise is not met."""
+    """Writes and prints everything, the promises as markdown too; ends the program with status 1 when one is not met."""
     document = {"generated": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-                "machine": machine(), "must": promises.entries, "values": values}
+                "machine": machine(), "versions": versions(), "must": promises.entries, "values": values}
     out = pathlib.Path(path)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    table = out.with_suffix(".md")
+    table.write_text(markdown(document), encoding="utf-8")
     for entry in promises.entries:
-        value = entry["value"]
-        shown = f"{value:.4g}" if isinstance(value, float) else value
-        print(f"{'met   ' if entry['met'] else 'MISSED'}  {entry['id']}: {shown} {entry['unit']}, goal {entry['goal']}")
-    print(f"written to {path}")
+        print(f"{'met   ' if entry['met'] else 'MISSED'}  {entry['id']}: {shown(entry['value'])} {entry['unit']}, goal {entry['goal']}")
+    print(f"written to {path} and {table}")
     if not all(entry["met"] for entry in promises.entries):
         sys.exit(1)
