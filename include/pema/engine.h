@@ -12,6 +12,7 @@
 
 #include "pema/adapter.h"
 #include "pema/executor.h"
+#include "pema/gate.h"
 #include "pema/mask.h"
 #include "pema/memory.h"
 #include "pema/model.h"
@@ -31,6 +32,9 @@ struct Lease {
   ProfileMask mask;
   Digest mask_digest;
   LambdaSchedule schedule;
+  /// Null: the schedule weighs the sources. Otherwise the gate does, and of the schedule only k and
+  /// T of the recall count, and lambda_max = 0, which still switches the personal distribution off.
+  std::shared_ptr<const MixtureGate> gate;
   std::vector<std::shared_ptr<const Segment>> own;
   std::vector<std::shared_ptr<const Segment>> shared;
 

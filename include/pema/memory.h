@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pema/digest.h"
+#include "pema/gate.h"
 #include "pema/model.h"
 #include "pema/tensor_view.h"
 
@@ -113,5 +114,10 @@ struct TokenWeight {
 /// the temperature is positive and finite and the distances are finite.
 [[nodiscard]] std::vector<TokenWeight> recall_distribution(std::span<const Neighbour> neighbours,
                                                            double temperature);
+
+/// What a gate sees of neighbours, nearest first, and the distribution made of them; all zero
+/// without neighbours.
+[[nodiscard]] RecallSignals recall_signals(std::span<const Neighbour> neighbours,
+                                           std::span<const TokenWeight> words);
 
 }  // namespace pema

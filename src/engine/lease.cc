@@ -22,12 +22,18 @@ bool has_entries(const std::vector<std::shared_ptr<const Segment>>& segments) {
 
 SourceWeights source_weights(const Lease& lease) {
   SourceWeights weights;
+  const bool adapters =
+      lease.pool != nullptr && (lease.pool->shared() != nullptr || !lease.mask.none());
+  if (lease.gate != nullptr) {
+    weights.own = has_entries(lease.own) ? 1.0 : 0.0;
+    weights.shared = has_entries(lease.shared) ? 1.0 : 0.0;
+    weights.personal = adapters && lease.schedule.lambda_max > 0.0;
+    return weights;
+  }
   if (has_entries(lease.own)) weights.own = lease.schedule.lambda_own;
   if (has_entries(lease.shared)) weights.shared = lease.schedule.lambda_shared;
   weights.rest = 1.0 - weights.own - weights.shared;
   if (weights.rest < kNothing) weights.rest = 0.0;
-  const bool adapters =
-      lease.pool != nullptr && (lease.pool->shared() != nullptr || !lease.mask.none());
   weights.personal = adapters && lease.schedule.lambda_max > 0.0 && weights.rest > 0.0;
   return weights;
 }

@@ -6,6 +6,8 @@
 namespace pema::engine {
 
 /// Weights of a lease's sources that hold at every step, after sources that it lacks were dropped.
+/// Under a gate, which weighs each row, `own` and `shared` are 1 where there is such a source, and
+/// `rest` is 1.
 struct SourceWeights {
   double own = 0.0;     ///< 0 without visible entries
   double shared = 0.0;  ///< 0 without visible entries

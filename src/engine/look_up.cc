@@ -49,11 +49,12 @@ void look_up(Walk& walk) {
     if (row.inert) continue;
     const Lease& lease = *walk.batch->leases[i];
     const SourceWeights weights = source_weights(lease);
+    row.own_weight = weights.own;
+    row.shared_weight = weights.shared;
+    if (lease.gate != nullptr) continue;  // step 7 weighs, by what the recall found
     const double lambda = weights.personal
                               ? lease.schedule.at(walk.batch->step[i], walk.batch->source_length[i])
                               : 0.0;
-    row.own_weight = weights.own;
-    row.shared_weight = weights.shared;
     row.personal_weight = weights.rest * lambda;
     row.base_weight = weights.rest * (1.0 - lambda);
   }

@@ -2,25 +2,32 @@
 
 #include <map>
 
+#include "pema/gate.h"
 #include "pema/memory.h"
 #include "src/memory/search.h"
 
 namespace pema::engine {
 namespace {
 
-/// Recall of one row from its own or from its shared segments, mixed with `weight`.
+/// One row's recall from its own or from its shared segments.
 struct Source {
   std::size_t row = 0;
-  double weight = 0;
+  bool own = false;
 };
 
-}  // namespace
-
-void recall(Context& context, Walk& walk) {
-  const std::int64_t d = context.model.hidden;
-  Matrix<float> keys(std::ssize(walk.rows), d);
+/// What was recalled, and what the gates of the rows see of it.
+struct Recalled {
   std::vector<Source> sources;
-  std::vector<memory::SearchRow> rows;
+  std::vector<std::vector<TokenWeight>> words;  ///< of each source
+  std::vector<GateInput> signals;               ///< [rows]
+};
+
+Recalled recall_all(Context& context, const Walk& walk) {
+  const std::int64_t d = context.model.hidden;
+  Recalled recalled;
+  recalled.signals.resize(walk.rows.size());
+  Matrix<float> keys(std::ssize(walk.rows), d);
+  std::vector<memory::SearchRow> searched;
   for (std::size_t i = 0; i < walk.rows.size(); ++i) {
     const Row& row = walk.rows[i];
     if (row.own_weight <= 0.0 && row.shared_weight <= 0.0) continue;
@@ -28,22 +35,51 @@ void recall(Context& context, Walk& walk) {
     const auto at = static_cast<std::int64_t>(i);
     make_recall_keys({walk.batch->features.row(at), 1, d}, walk.batch->site,
                      context.head->norm_weight, {keys.row(at), 1, d});
-    const auto add = [&](const std::vector<std::shared_ptr<const Segment>>& segments,
-                         double weight) {
-      if (weight <= 0.0) return;
-      sources.push_back({i, weight});
-      rows.push_back({segments, keys.view().row_span(at), lease.schedule.neighbours});
-    };
-    add(lease.own, row.own_weight);
-    add(lease.shared, row.shared_weight);
+    for (const bool own : {true, false}) {
+      if ((own ? row.own_weight : row.shared_weight) <= 0.0) continue;
+      recalled.sources.push_back({i, own});
+      searched.push_back(
+          {own ? lease.own : lease.shared, keys.view().row_span(at), lease.schedule.neighbours});
+    }
   }
-  const std::vector<std::vector<Neighbour>> found = memory::search(rows, context.pool);
+  const std::vector<std::vector<Neighbour>> found = memory::search(searched, context.pool);
+  for (std::size_t s = 0; s < found.size(); ++s) {
+    const Source& source = recalled.sources[s];
+    const Lease& lease = *walk.batch->leases[source.row];
+    recalled.words.push_back(recall_distribution(found[s], lease.schedule.temperature));
+    GateInput& input = recalled.signals[source.row];
+    (source.own ? input.own : input.shared) = recall_signals(found[s], recalled.words.back());
+    (source.own ? input.has_own : input.has_shared) = true;
+  }
+  return recalled;
+}
+
+void weigh_by_gate(const MixtureGate& gate, GateInput input, Row& row) {
+  input.has_personal = row.group >= 0;
+  const auto weights = gate(input);
+  const auto of = [&](MixtureSource source) { return weights[static_cast<std::size_t>(source)]; };
+  row.base_weight = of(MixtureSource::kModel);
+  row.personal_weight = of(MixtureSource::kPersonal);
+  row.shared_weight = of(MixtureSource::kShared);
+  row.own_weight = of(MixtureSource::kOwn);
+}
+
+}  // namespace
+
+void recall(Context& context, Walk& walk) {
+  const Recalled recalled = recall_all(context, walk);
+  for (std::size_t i = 0; i < walk.rows.size(); ++i) {
+    const Lease* lease = walk.batch->leases[i];
+    if (walk.rows[i].inert || lease->gate == nullptr) continue;
+    weigh_by_gate(*lease->gate, recalled.signals[i], walk.rows[i]);
+  }
   std::map<std::pair<std::size_t, std::int32_t>, double> mass;  // by row and token
-  for (std::size_t s = 0; s < sources.size(); ++s) {
-    const Lease& lease = *walk.batch->leases[sources[s].row];
-    for (const TokenWeight& word : recall_distribution(found[s], lease.schedule.temperature)) {
-      mass[{sources[s].row, word.token}] +=
-          sources[s].weight * static_cast<double>(word.probability);
+  for (std::size_t s = 0; s < recalled.sources.size(); ++s) {
+    const Source& source = recalled.sources[s];
+    const Row& row = walk.rows[source.row];
+    const double weight = source.own ? row.own_weight : row.shared_weight;
+    for (const TokenWeight& word : recalled.words[s]) {
+      mass[{source.row, word.token}] += weight * static_cast<double>(word.probability);
     }
   }
   for (const auto& [place, value] : mass) {

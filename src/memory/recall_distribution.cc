@@ -55,4 +55,19 @@ std::vector<TokenWeight> recall_distribution(std::span<const Neighbour> neighbou
   return words;
 }
 
+RecallSignals recall_signals(std::span<const Neighbour> neighbours,
+                             std::span<const TokenWeight> words) {
+  RecallSignals signals;
+  if (neighbours.empty()) return signals;
+  signals.nearest = static_cast<double>(neighbours.front().distance);
+  for (const Neighbour& neighbour : neighbours) {
+    signals.mean += static_cast<double>(neighbour.distance);
+  }
+  signals.mean /= static_cast<double>(neighbours.size());
+  for (const TokenWeight& word : words) {
+    signals.agreement = std::max(signals.agreement, static_cast<double>(word.probability));
+  }
+  return signals;
+}
+
 }  // namespace pema

@@ -34,7 +34,9 @@ class Invariance : public testing::TestWithParam<Strategy> {
       }
     }
     leases.push_back(leases[0]);  // another lease of an equal mask
-    leases.push_back(Lease{});    // the empty profile
+    leases.back().gate = std::make_shared<const MixtureGate>(random_gate(random));
+    leases.push_back(leases[0]);
+    leases.push_back(Lease{});  // the empty profile
     for (const Lease& lease : leases) rows.push_back(&lease);
     rows.push_back(nullptr);
     rows.push_back(&leases[0]);

@@ -139,6 +139,29 @@ TEST_P(Parity, RecallFromOwnAndSharedSegmentsMatchesTheOracle) {
   }
 }
 
+TEST_P(Parity, AGateWeighsTheSourcesThatARowHas) {
+  const auto gate = std::make_shared<const MixtureGate>(random_gate(random));
+  const auto own = random_segment(random, model, 40);
+  const auto shared = random_segment(random, model, 70);
+  std::vector<Lease> leases;
+  for (const double lambda : {0.0, 0.6}) {
+    for (int memories = 0; memories < 4; ++memories) {
+      Lease lease = make_lease("p", pool, mask(),
+                               {.lambda_max = lambda, .neighbours = 12, .temperature = 0.5});
+      lease.gate = gate;
+      if ((memories & 1) != 0) lease.shared = {shared};
+      if ((memories & 2) != 0) lease.own = {own};
+      leases.push_back(lease);
+    }
+  }
+  leases.erase(leases.begin());  // no source but the model: left alone, bit for bit
+  std::vector<const Lease*> rows;
+  for (const Lease& lease : leases) rows.push_back(&lease);
+  const TinyBatch batch(model, rows, 5);
+  Engine tested = engine();
+  expect_close(model.head, batch.view(), run_step(tested, batch.view()), kRecallTolerance);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Parity, testing::ValuesIn(cases()), [](const auto& tested) {
   const Case& c = tested.param;
   return std::string(to_string(c.strategy)) + "_" + std::string(to_string(c.algebra)) + "_" +

@@ -1,6 +1,7 @@
 #include "tests/support/reference.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -91,10 +92,18 @@ Vector personal_logits(const Head& head, const Lease& lease, std::span<const flo
   return result;
 }
 
-/// Adds weight * P_mem over `segments` to `p`.
-void add_recall(const Head& head, FeatureSite site,
-                const std::vector<std::shared_ptr<const Segment>>& segments, double weight,
-                const LambdaSchedule& schedule, std::span<const float> x, Vector& p) {
+/// P_mem over `segments` [V], and what a gate sees of it.
+struct Recalled {
+  Vector p;
+  double nearest = 0;
+  double mean = 0;
+  double agreement = 0;
+};
+
+Recalled reference_recall(const Head& head, FeatureSite site,
+                          const std::vector<std::shared_ptr<const Segment>>& segments,
+                          const LambdaSchedule& schedule, std::span<const float> x) {
+  Recalled recalled{Vector(static_cast<std::size_t>(head.weight.rows()))};
   Vector key(x.begin(), x.end());
   double squares = 0;
   for (std::size_t k = 0; k < key.size(); ++k) {
@@ -121,10 +130,15 @@ void add_recall(const Head& head, FeatureSite site,
   for (const auto& [distance, token] : found) {
     sum += std::exp((found[0].first - distance) / schedule.temperature);
   }
+  if (found.empty()) return recalled;
+  recalled.nearest = found[0].first;
   for (const auto& [distance, token] : found) {
-    p[static_cast<std::size_t>(token)] +=
-        weight * std::exp((found[0].first - distance) / schedule.temperature) / sum;
+    recalled.mean += distance / static_cast<double>(found.size());
+    recalled.p[static_cast<std::size_t>(token)] +=
+        std::exp((found[0].first - distance) / schedule.temperature) / sum;
   }
+  recalled.agreement = *std::max_element(recalled.p.begin(), recalled.p.end());
+  return recalled;
 }
 
 bool visible(const std::vector<std::shared_ptr<const Segment>>& segments) {
@@ -170,23 +184,46 @@ std::vector<double> reference_row(const Head& head, const Batch& batch, std::int
   const Lease* lease = batch.leases[static_cast<std::size_t>(row)];
   if (lease == nullptr) return base;
   const LambdaSchedule& schedule = lease->schedule;
-  const double own = visible(lease->own) ? schedule.lambda_own : 0.0;
-  const double shared = visible(lease->shared) ? schedule.lambda_shared : 0.0;
-  double lambda = schedule.at(batch.step[static_cast<std::size_t>(row)],
-                              batch.source_length[static_cast<std::size_t>(row)]);
+  const bool has_own = visible(lease->own) && (lease->gate || schedule.lambda_own > 0);
+  const bool has_shared = visible(lease->shared) && (lease->gate || schedule.lambda_shared > 0);
+  const bool adapters =
+      lease->pool != nullptr && (lease->pool->shared() != nullptr || !lease->mask.none());
+  const bool has_personal = adapters && schedule.lambda_max > 0;
   Vector personal = base;
-  if (lease->pool != nullptr && (lease->pool->shared() != nullptr || !lease->mask.none())) {
-    personal = reference_log_softmax(personal_logits(head, *lease, x, logits));
+  if (adapters) personal = reference_log_softmax(personal_logits(head, *lease, x, logits));
+  Recalled own{Vector(base.size())};
+  Recalled shared{Vector(base.size())};
+  if (has_own) own = reference_recall(head, batch.site, lease->own, schedule, x);
+  if (has_shared) shared = reference_recall(head, batch.site, lease->shared, schedule, x);
+  // Weights of model, personal, shared, own.
+  std::array<double, 4> g{};
+  if (lease->gate != nullptr) {
+    const auto& weights = lease->gate->weights()[(has_own ? 2U : 0U) + (has_shared ? 1U : 0U)];
+    const double values[] = {own.nearest,      own.mean, own.agreement, shared.nearest, shared.mean,
+                             shared.agreement, 1.0};
+    const bool present[] = {true, has_personal, has_shared, has_own};
+    double sum = 0;
+    for (std::size_t s = 0; s < 4; ++s) {
+      double score = 0;
+      for (std::size_t i = 0; i < 7; ++i) score += static_cast<double>(weights[s][i]) * values[i];
+      g[s] = present[s] ? std::exp(score) : 0.0;
+      sum += g[s];
+    }
+    for (double& weight : g) weight /= sum;
   } else {
-    lambda = 0.0;
+    const double lambda = has_personal
+                              ? schedule.at(batch.step[static_cast<std::size_t>(row)],
+                                            batch.source_length[static_cast<std::size_t>(row)])
+                              : 0.0;
+    g[3] = has_own ? schedule.lambda_own : 0.0;
+    g[2] = has_shared ? schedule.lambda_shared : 0.0;
+    g[1] = (1.0 - g[2] - g[3]) * lambda;
+    g[0] = (1.0 - g[2] - g[3]) * (1.0 - lambda);
   }
   Vector p(base.size());
-  if (own > 0) add_recall(head, batch.site, lease->own, own, schedule, x, p);
-  if (shared > 0) add_recall(head, batch.site, lease->shared, shared, schedule, x, p);
-  const double rest = 1.0 - own - shared;
   for (std::size_t v = 0; v < p.size(); ++v) {
-    p[v] += rest * (lambda * std::exp(personal[v]) + (1.0 - lambda) * std::exp(base[v]));
-    p[v] = std::log(p[v]);
+    p[v] = std::log(g[0] * std::exp(base[v]) + g[1] * std::exp(personal[v]) + g[2] * shared.p[v] +
+                    g[3] * own.p[v]);
   }
   return p;
 }

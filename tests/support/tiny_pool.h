@@ -103,6 +103,17 @@ inline Lease make_lease(std::string name, std::shared_ptr<const Pool> pool, Prof
   return lease;
 }
 
+/// A gate whose weights are a few tenths to a few units.
+inline MixtureGate random_gate(std::mt19937& random) {
+  MixtureGate::Weights weights{};
+  for (auto& memories : weights) {
+    for (auto& source : memories) {
+      for (float& weight : source) weight = random_vector(random, 1, -2.0F, 2.0F)[0];
+    }
+  }
+  return MixtureGate(weights);
+}
+
 /// An owning batch of `leases.size()` rows; logits are W x.
 struct TinyBatch {
   TinyBatch(const TinyModel& model, std::vector<const Lease*> leases_in, unsigned seed = 3,

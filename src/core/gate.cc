@@ -1,0 +1,48 @@
+#include "pema/gate.h"
+
+#include <cmath>
+
+#include "pema/error.h"
+
+namespace pema {
+
+MixtureGate::MixtureGate(const Weights& weights) : weights_(weights) {
+  for (const auto& memories : weights) {
+    for (const auto& source : memories) {
+      for (const float weight : source) {
+        PEMA_CHECK(std::isfinite(weight), kInvalidArgument,
+                   "a gate's weight is not finite; learn the gate again");
+      }
+    }
+  }
+}
+
+std::array<double, MixtureGate::kSignals> MixtureGate::signals(const GateInput& row) noexcept {
+  return {
+      row.own.nearest,      row.own.mean, row.own.agreement, row.shared.nearest, row.shared.mean,
+      row.shared.agreement, 1.0};
+}
+
+std::array<double, kMixtureSources> MixtureGate::operator()(const GateInput& row) const {
+  const std::array<bool, kMixtureSources> present{true, row.has_personal, row.has_shared,
+                                                  row.has_own};
+  const std::array<double, kSignals> values = signals(row);
+  const auto& weights = weights_[memories(row)];
+  std::array<double, kMixtureSources> scores{};
+  double highest = 0;
+  for (std::size_t s = 0; s < kMixtureSources; ++s) {
+    for (std::size_t i = 0; i < kSignals; ++i) {
+      scores[s] += static_cast<double>(weights[s][i]) * values[i];
+    }
+    if (s == 0 || (present[s] && scores[s] > highest)) highest = scores[s];
+  }
+  double sum = 0;
+  for (std::size_t s = 0; s < kMixtureSources; ++s) {
+    scores[s] = present[s] ? std::exp(scores[s] - highest) : 0.0;
+    sum += scores[s];
+  }
+  for (double& score : scores) score /= sum;
+  return scores;
+}
+
+}  // namespace pema
