@@ -196,8 +196,8 @@ void add_generate(Command app, Context& context) {
       .shows_default();
   command
       .option("--projection", options->projection,
-              "What strategy projected keeps the pool's projection in: float32, or int8 (a quarter "
-              "of the bytes)")
+              "What strategy projected keeps the pool's projection in: float32, float16 or bfloat16 "
+              "(half of the bytes), int8 (a quarter)")
       .shows_default();
   command.flag("--show-lambda", options->show_lambda,
                "Say how much the profile weighed at each token");
