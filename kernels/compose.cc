@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/weighted_sum.h"
-
 namespace pema::kernels {
 namespace {
 
@@ -11,24 +9,6 @@ void append(BottleneckSide& side, const float* row, float weight, std::int64_t l
   side.rows.push_back(row);
   side.weights.push_back(weight);
   side.latents.push_back(static_cast<std::int32_t>(latent));
-}
-
-/// Row p of the composed side, for every p: out[p] = sum_i weight_i rows_i[p].
-void compose_side(std::span<const SelectedAdapter> selected, bool up_side, Matrix<float>& out) {
-  std::vector<const float*> rows;
-  std::vector<float> weights;
-  const std::int64_t d = out.cols();
-  for (std::int64_t p = 0; p < out.rows(); ++p) {
-    rows.clear();
-    weights.clear();
-    for (const SelectedAdapter& adapter : selected) {
-      const float weight = up_side ? adapter.up_weight : adapter.down_weight;
-      if (weight == 0.0F) continue;
-      rows.push_back((up_side ? adapter.up : adapter.down) + p * d);
-      weights.push_back(weight);
-    }
-    add_weighted_rows({rows, weights, out.row(p)}, 0, d);
-  }
 }
 
 }  // namespace
@@ -75,15 +55,6 @@ std::int64_t Composed::bytes() const noexcept {
   const std::int64_t floats = down.rows() * down.cols() + up.rows() * up.cols() +
                               static_cast<std::int64_t>(up_weights.size());
   return floats * static_cast<std::int64_t>(sizeof(float));
-}
-
-Composed compose_separate(std::span<const SelectedAdapter> selected, std::int64_t rank,
-                          std::int64_t d) {
-  Composed composed{Matrix<float>(rank, d), Matrix<float>(rank, d),
-                    std::vector<float>(static_cast<std::size_t>(rank), 1.0F)};
-  compose_side(selected, false, composed.down);
-  compose_side(selected, true, composed.up);
-  return composed;
 }
 
 Composed compose_mixture(std::span<const SelectedAdapter> selected, std::int64_t rank,

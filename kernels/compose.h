@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/tiled_rows.h"
 #include "pema/adapter.h"
 #include "pema/tensor_view.h"
 
@@ -38,6 +39,7 @@ struct SelectedAdapter {
   const float* up = nullptr;    ///< B^T [r, d], contiguous
   float down_weight = 0;        ///< separate algebra: c m_A; mixture: 1 where the mask selects
   float up_weight = 0;          ///< separate algebra: c m_B s; mixture: m s
+  float up_factor = 0;          ///< up_weight without the adapter's scale s
 };
 
 /// Appends selected adapters in `mixture` algebra: r latents per adapter, nothing is copied.
@@ -62,9 +64,27 @@ struct Composed {
   [[nodiscard]] std::int64_t bytes() const noexcept;
 };
 
-/// separate: A^ = sum down_weight A, B^ = sum up_weight B, q = r. Sums run in the given order.
-[[nodiscard]] Composed compose_separate(std::span<const SelectedAdapter> selected,
-                                        std::int64_t rank, std::int64_t d);
+/// The adapters of one pool for composing many at once: row i is A_i, or B_i^T times its scale,
+/// [r d]. In int8 each side has one grid. Moved, not copied. Thread-safety: immutable once made.
+struct TiledPool {
+  TiledRows down;
+  TiledRows up;
+
+  [[nodiscard]] std::int64_t bytes() const noexcept { return down.bytes() + up.bytes(); }
+};
+
+/// separate: A^ = sum down_weight A, B^ = sum up_weight B, q = r, of each profile's selection, from
+/// the adapters as they lie. Sums run in the given order. A profile's bits do not depend on the
+/// others or the threads.
+[[nodiscard]] std::vector<Composed> compose_separate(
+    std::span<const std::span<const SelectedAdapter>> profiles, std::int64_t rank, std::int64_t d,
+    ThreadPool& pool);
+
+/// The same from tiles, by SelectedAdapter::index and up_factor; `tiles` has rows of rank * d.
+/// Sums as in kernels/tiled_rows.h.
+[[nodiscard]] std::vector<Composed> compose_separate(
+    const TiledPool& tiles, std::span<const std::span<const SelectedAdapter>> profiles,
+    std::int64_t rank, std::int64_t d, ThreadPool& pool);
 
 /// mixture: the selected rows next to each other (`cat`), q = selected * r; exact, the bits of
 /// append_mixture.

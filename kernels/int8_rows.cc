@@ -1,14 +1,7 @@
 #include "kernels/int8_rows.h"
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
-#include <new>
 
 #include "pema/error.h"
 
@@ -16,7 +9,6 @@ namespace pema::kernels {
 namespace {
 
 constexpr float kLargest = 127;
-constexpr std::int64_t kLargePage = std::int64_t{2} << 20;
 // 127 times a sum of |q| up to this fits an int32.
 constexpr double kSumOfWeights = (1 << 24) - 1;
 // One sum alone has its sums and the rows of two passes in first-level cache; several share a strip
@@ -72,27 +64,15 @@ Int8Matrix::Int8Matrix(std::int64_t rows, std::int64_t cols)
     : rows_(rows), cols_(cols), stride_(round_up(cols, kGroup)) {
   PEMA_CHECK(rows >= 0 && cols >= 0, kInvalidArgument, "Int8Matrix [", rows, ", ", cols, "]");
   scales_.resize(static_cast<std::size_t>(rows));
-  const std::int64_t bytes = rows * stride_;
-  const std::int64_t page = bytes >= kLargePage ? kLargePage : kGroup;
-  const auto size = static_cast<std::size_t>(round_up(std::max(bytes, page), page));
-  values_.reset(
-      static_cast<std::int8_t*>(std::aligned_alloc(static_cast<std::size_t>(page), size)));
-  if (!values_) throw std::bad_alloc();
-#ifdef __linux__
-  // Chosen rows lie far apart: with pages of 4 KB each costs address translations.
-  if (page == kLargePage) static_cast<void>(::madvise(values_.get(), size, MADV_HUGEPAGE));
-#endif
-  std::memset(values_.get(), 0, size);
+  values_ = allocate_large_pages(rows * stride_);
 }
-
-void Int8Matrix::Free::operator()(std::int8_t* values) const noexcept { std::free(values); }
 
 void Int8Matrix::quantise(std::int64_t row, const float* values) {
   float largest = 0;
   for (std::int64_t c = 0; c < cols_; ++c) largest = std::max(largest, std::abs(values[c]));
   const float scale = largest / kLargest;
   scales_[static_cast<std::size_t>(row)] = scale;
-  std::int8_t* out = values_.get() + row * stride_;
+  auto* out = reinterpret_cast<std::int8_t*>(values_.get()) + row * stride_;
   for (std::int64_t c = 0; c < cols_; ++c) {
     const float q = scale > 0 ? std::nearbyint(values[c] / scale) : 0.0F;
     out[c] = static_cast<std::int8_t>(std::clamp(q, -kLargest, kLargest));

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "kernels/large_pages.h"
 #include "kernels/parallel.h"
 #include "pema/tensor_view.h"
 
@@ -29,7 +29,7 @@ class Int8Matrix {
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::int64_t cols() const noexcept { return cols_; }
   [[nodiscard]] const std::int8_t* row(std::int64_t index) const noexcept {
-    return values_.get() + index * stride_;
+    return reinterpret_cast<const std::int8_t*>(values_.get()) + index * stride_;
   }
   [[nodiscard]] float scale(std::int64_t row) const noexcept {
     return scales_[static_cast<std::size_t>(row)];
@@ -38,10 +38,11 @@ class Int8Matrix {
 
   /// All values, [rows, stride]; those behind `cols` must stay zero.
   [[nodiscard]] std::span<std::int8_t> values() noexcept {
-    return {values_.get(), static_cast<std::size_t>(rows_ * stride_)};
+    return {reinterpret_cast<std::int8_t*>(values_.get()),
+            static_cast<std::size_t>(rows_ * stride_)};
   }
   [[nodiscard]] std::span<const std::int8_t> values() const noexcept {
-    return {values_.get(), static_cast<std::size_t>(rows_ * stride_)};
+    return {row(0), static_cast<std::size_t>(rows_ * stride_)};
   }
   /// One scale per row, >= 0.
   [[nodiscard]] std::span<float> scales() noexcept { return scales_; }
@@ -51,11 +52,8 @@ class Int8Matrix {
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
   std::int64_t stride_ = 0;
-  struct Free {
-    void operator()(std::int8_t* values) const noexcept;
-  };
-  std::unique_ptr<std::int8_t[], Free> values_;  // [rows, stride], in large pages where there are
-  std::vector<float> scales_;                    // [rows]
+  LargePages values_;          // [rows, stride]
+  std::vector<float> scales_;  // [rows]
 };
 
 /// One sum: out[c] += sum_e weights[e] M[rows[e]][c].

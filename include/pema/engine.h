@@ -16,6 +16,7 @@
 #include "pema/mask.h"
 #include "pema/memory.h"
 #include "pema/model.h"
+#include "pema/number_type.h"
 #include "pema/schedule.h"
 #include "pema/store.h"
 
@@ -77,23 +78,18 @@ enum class Strategy : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Strategy strategy) noexcept;
 [[nodiscard]] Strategy parse_strategy(std::string_view text);
 
-/// What a pool's projection U is kept in.
-enum class NumberType : std::uint8_t {
-  kFloat32,
-  kInt8,  ///< a quarter of the bytes, each row of U^T on its own grid of 255 steps, sums exact
-};
-
-[[nodiscard]] std::string_view to_string(NumberType type) noexcept;
-/// Throws kInvalidArgument.
-[[nodiscard]] NumberType parse_number_type(std::string_view text);
-
 struct EngineOptions {
   Strategy strategy = Strategy::kAuto;
-  NumberType projection = NumberType::kFloat32;  ///< used by kProjected; docs/numerics.md has the
-                                                 ///< error of int8
-  std::int64_t cache_bytes = std::int64_t{256}
-                             << 20;  ///< for composed bottlenecks and projections; 0 keeps none
-  std::int64_t threads = 0;          ///< 0: one per hardware thread; results do not depend on it
+  /// What kProjected keeps the pool's projection U in; docs/numerics.md has the errors. In int8
+  /// each row of U^T has its own grid of 255 steps.
+  NumberType projection = NumberType::kFloat32;
+  /// What the copy of a pool is kept in that kComposed sums adapters from in the separate algebra.
+  /// In int8 the A and the B of a pool have one grid each. The mixture algebra copies adapters as
+  /// they are.
+  NumberType composition = NumberType::kFloat32;
+  std::int64_t cache_bytes =
+      std::int64_t{256} << 20;  ///< for composed bottlenecks, projections and copies; 0 keeps none
+  std::int64_t threads = 0;     ///< 0: one per hardware thread; results do not depend on it
   Executor executor = {};  ///< runs the parts of a step instead of threads of the engine's own, at
                            ///< most `threads` in a call; beside llama.cpp: plm::openmp_executor()
   /// Personal rows that this engine will serve in its life, as far as the caller knows; kAuto
@@ -109,7 +105,7 @@ struct EngineOptions {
 /// What the engine's cache holds and did. Counts since construction.
 struct CacheStats {
   std::int64_t bytes = 0;    ///< held now; never above EngineOptions::cache_bytes
-  std::int64_t entries = 0;  ///< composed bottlenecks and projections held now
+  std::int64_t entries = 0;  ///< composed bottlenecks, projections and copies of pools held now
   std::int64_t hits = 0;
   std::int64_t misses = 0;
   std::int64_t evictions = 0;              ///< thrown out, oldest use first, to make room

@@ -1,11 +1,13 @@
 #include "src/engine/bottleneck_cache.h"
 
+#include <utility>
+
 #include "pema/error.h"
 
 namespace pema::engine {
 
 std::int64_t CacheEntry::bytes() const noexcept {
-  return composed.bytes() + projection_int8.bytes() +
+  return composed.bytes() + projection_half.bytes() + projection_int8.bytes() + tiles.bytes() +
          projection.rows() * projection.cols() * static_cast<std::int64_t>(sizeof(float));
 }
 
@@ -16,13 +18,24 @@ BottleneckCache::BottleneckCache(std::int64_t budget_bytes) : budget_(budget_byt
 
 std::shared_ptr<const CacheEntry> BottleneckCache::get(const CacheKey& key,
                                                        const std::function<CacheEntry()>& make) {
-  if (const auto found = index_.find(key); found != index_.end()) {
-    ++stats_.hits;
-    order_.splice(order_.begin(), order_, found->second);
-    return found->second->entry;
+  std::shared_ptr<const CacheEntry> held = find(key);
+  return held ? held : put(key, make());
+}
+
+std::shared_ptr<const CacheEntry> BottleneckCache::find(const CacheKey& key) {
+  const auto found = index_.find(key);
+  if (found == index_.end()) {
+    ++stats_.misses;
+    return nullptr;
   }
-  ++stats_.misses;
-  auto entry = std::make_shared<const CacheEntry>(make());
+  ++stats_.hits;
+  order_.splice(order_.begin(), order_, found->second);
+  return found->second->entry;
+}
+
+std::shared_ptr<const CacheEntry> BottleneckCache::put(const CacheKey& key, CacheEntry made) {
+  PEMA_ASSERT(!index_.contains(key));
+  auto entry = std::make_shared<const CacheEntry>(std::move(made));
   const std::int64_t bytes = entry->bytes();
   if (bytes > budget_) {
     ++stats_.too_large;

@@ -1,4 +1,5 @@
-/// Composed bottlenecks and projections, least recently used first out, within a byte budget.
+/// Composed bottlenecks and what they and personal logits are made from, least recently used first
+/// out, within a byte budget.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 
 #include "kernels/compose.h"
+#include "kernels/half_rows.h"
 #include "kernels/int8_rows.h"
 #include "pema/digest.h"
 #include "pema/engine.h"
@@ -15,19 +17,25 @@
 
 namespace pema::engine {
 
-/// A composed bottleneck, or a pool's projection, U^T = (W B)^T.
+/// One of: a composed bottleneck; a pool's projection U^T = (W B)^T [shared r + N r, V], in one of
+/// three forms; a copy of a pool to compose from. The rest is empty.
 struct CacheEntry {
-  kernels::Composed composed;           ///< empty in a projection
-  Matrix<float> projection;             ///< [shared r + N r, V]; empty in a composed bottleneck
-  kernels::Int8Matrix projection_int8;  ///< the same; one of the two is empty
+  kernels::Composed composed;
+  Matrix<float> projection;
+  kernels::HalfMatrix projection_half;  ///< float16 or bfloat16
+  kernels::Int8Matrix projection_int8;
+  kernels::TiledPool tiles;
 
   [[nodiscard]] std::int64_t bytes() const noexcept;
 };
 
-/// What an entry was made from. A zero mask digest means the projection of the whole pool.
+enum class EntryKind : std::uint8_t { kComposed, kProjection, kTiles };
+
+/// What an entry was made from. Projections and tiles are of the whole pool: their mask is zero.
 struct CacheKey {
+  EntryKind kind = EntryKind::kComposed;
   Digest pool;
-  Digest mask;
+  Digest mask = {};
   bool operator==(const CacheKey&) const = default;
 };
 
@@ -41,6 +49,10 @@ class BottleneckCache {
   /// alone; others leave, least recently used first, until it does.
   [[nodiscard]] std::shared_ptr<const CacheEntry> get(const CacheKey& key,
                                                       const std::function<CacheEntry()>& make);
+  /// get() in two halves, for entries that are made together. Null when `key` is not held.
+  [[nodiscard]] std::shared_ptr<const CacheEntry> find(const CacheKey& key);
+  /// After a find() that gave null.
+  std::shared_ptr<const CacheEntry> put(const CacheKey& key, CacheEntry made);
   [[nodiscard]] const CacheStats& stats() const noexcept { return stats_; }
   /// For those who fill entries, to count what they read and wrote.
   [[nodiscard]] CacheStats& stats() noexcept { return stats_; }
@@ -52,7 +64,8 @@ class BottleneckCache {
   };
   struct KeyHash {
     std::size_t operator()(const CacheKey& key) const noexcept {
-      return std::hash<Digest>{}(key.pool) * 31 + std::hash<Digest>{}(key.mask);
+      return (std::hash<Digest>{}(key.pool) * 31 + std::hash<Digest>{}(key.mask)) * 31 +
+             static_cast<std::size_t>(key.kind);
     }
   };
 

@@ -4,13 +4,14 @@
 #include <map>
 
 #include "kernels/head_product.h"
+#include "src/engine/compose_separate.h"
 #include "src/engine/projection_file.h"
 
 namespace pema::engine {
 namespace {
 
 // Rows of U^T that are computed before they are rounded: 13 MB at 49,152 words.
-constexpr std::int64_t kInt8Block = 64;
+constexpr std::int64_t kBlock = 64;
 
 /// The up rows of the shared adapter, then of every block.
 std::vector<const float*> up_rows(const Pool& pool) {
@@ -39,17 +40,26 @@ CacheEntry make_projection(Context& context, const Pool& pool) {
     head_rows(context, up, entry.projection);
     return entry;
   }
-  entry.projection_int8 = kernels::Int8Matrix(std::ssize(up), vocab);
-  Matrix<float> block(std::min(kInt8Block, std::ssize(up)), vocab);
-  for (std::int64_t first = 0; first < std::ssize(up); first += kInt8Block) {
-    const std::int64_t count = std::min(kInt8Block, std::ssize(up) - first);
+  const bool int8 = context.options.projection == NumberType::kInt8;
+  if (int8) {
+    entry.projection_int8 = kernels::Int8Matrix(std::ssize(up), vocab);
+  } else {
+    entry.projection_half = kernels::HalfMatrix(std::ssize(up), vocab, context.options.projection);
+  }
+  Matrix<float> block(std::min(kBlock, std::ssize(up)), vocab);
+  for (std::int64_t first = 0; first < std::ssize(up); first += kBlock) {
+    const std::int64_t count = std::min(kBlock, std::ssize(up) - first);
     head_rows(
         context,
         std::span(up).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
         block);
     context.pool.run(count, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        entry.projection_int8.quantise(first + i, block.row(i));
+        if (int8) {
+          entry.projection_int8.quantise(first + i, block.row(i));
+        } else {
+          entry.projection_half.round(first + i, block.row(i));
+        }
       }
     });
   }
@@ -71,13 +81,14 @@ std::int64_t shared_rank(const Pool& pool) {
 void append_composed(Context& context, Group& group) {
   const Pool& pool = *group.lease->pool;
   const PoolInfo& info = pool.info();
-  group.composed = context.cache.get({pool.digest(), group.lease->mask_digest}, [&] {
-    CacheEntry entry;
-    entry.composed = info.algebra == Algebra::kSeparate
-                         ? kernels::compose_separate(group.selected, info.rank, info.hidden)
-                         : kernels::compose_mixture(group.selected, info.rank, info.hidden);
-    return entry;
-  });
+  if (info.algebra == Algebra::kMixture) {
+    group.composed =
+        context.cache.get({EntryKind::kComposed, pool.digest(), group.lease->mask_digest}, [&] {
+          CacheEntry entry;
+          entry.composed = kernels::compose_mixture(group.selected, info.rank, info.hidden);
+          return entry;
+        });
+  }
   const kernels::Composed& composed = group.composed->composed;
   kernels::append_composed(composed.down.view(), composed.up.view(), composed.up_weights,
                            group.bottleneck);
@@ -92,27 +103,27 @@ void append_factored(Group& group) {
   }
 }
 
-/// The down side stays. Rows of U^T in float32 take the place of the up rows; in int8 their numbers
-/// stand beside them.
+/// The down side stays. Rows of U^T in float32 take the place of the up rows; of the other types
+/// their numbers stand beside them.
 void append_projected(Group& group) {
   const Pool& pool = *group.lease->pool;
   const Matrix<float>& projection = group.composed->projection;
-  const bool int8 = projection.rows() == 0;
+  const bool numbered = projection.rows() == 0;
   const std::int64_t d = pool.info().hidden;
   // The adapters' rows of U^T follow one another from `first` on.
   const auto append = [&](std::vector<kernels::SelectedAdapter>& adapters, std::int64_t first,
                           std::int64_t rank) {
     for (kernels::SelectedAdapter& adapter : adapters) {
       const std::int64_t row = first + adapter.index * rank;
-      if (!int8) {
+      if (!numbered) {
         adapter.up = projection.row(row);
       } else if (adapter.up_weight != 0.0F) {  // append_mixture leaves the others out
         for (std::int64_t p = 0; p < rank; ++p) {
-          group.int8_rows.push_back(static_cast<std::int32_t>(row + p));
+          group.projection_rows.push_back(static_cast<std::int32_t>(row + p));
         }
       }
     }
-    kernels::append_mixture(adapters, rank, d, int8 ? d : projection.cols(), group.bottleneck);
+    kernels::append_mixture(adapters, rank, d, numbered ? d : projection.cols(), group.bottleneck);
   };
   append(group.shared, 0, shared_rank(pool));
   append(group.selected, pool.shared() != nullptr ? pool.shared()->view().up.rows : 0,
@@ -122,6 +133,7 @@ void append_projected(Group& group) {
 }  // namespace
 
 void compose(Context& context, Walk& walk) {
+  compose_separate(context, walk);
   // Groups of one pool share its projection even when the cache is too small to keep it.
   std::map<Digest, std::shared_ptr<const CacheEntry>> projections;
   for (Group& group : walk.groups) {
@@ -129,7 +141,7 @@ void compose(Context& context, Walk& walk) {
     if (group.strategy == Strategy::kProjected) {
       std::shared_ptr<const CacheEntry>& projection = projections[pool.digest()];
       if (!projection) {
-        projection = context.cache.get({pool.digest(), Digest{}},
+        projection = context.cache.get({EntryKind::kProjection, pool.digest()},
                                        [&] { return stored_projection(context, pool); });
       }
       group.composed = projection;

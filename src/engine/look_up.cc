@@ -19,7 +19,7 @@ void select(const AdapterBlockView& block, std::int64_t first, const Pool& pool,
     const double scale = static_cast<double>(block.scale[static_cast<std::size_t>(i)]);
     selected.push_back({first + i, block.down.row(i * block.rank), block.up.row(i * block.rank),
                         separate ? static_cast<float>(c * down) : 1.0F,
-                        static_cast<float>(c * up * scale)});
+                        static_cast<float>(c * up * scale), static_cast<float>(c * up)});
   }
 }
 
@@ -29,7 +29,7 @@ void look_up_group(Group& group) {
     const AdapterBlockView& view = shared->view();
     for (std::int64_t i = 0; i < view.count; ++i) {
       group.shared.push_back({i, view.down.row(i * view.rank), view.up.row(i * view.rank), 1.0F,
-                              view.scale[static_cast<std::size_t>(i)]});
+                              view.scale[static_cast<std::size_t>(i)], 1.0F});
     }
   }
   // Half a separate mask gives no delta; the sides are left out together.

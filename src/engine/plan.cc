@@ -31,17 +31,6 @@ Strategy parse_strategy(std::string_view text) {
        "' is no strategy; use auto, composed, factored or projected");
 }
 
-std::string_view to_string(NumberType type) noexcept {
-  return type == NumberType::kInt8 ? "int8" : "float32";
-}
-
-NumberType parse_number_type(std::string_view text) {
-  for (const NumberType type : {NumberType::kFloat32, NumberType::kInt8}) {
-    if (text == to_string(type)) return type;
-  }
-  fail(ErrorCode::kInvalidArgument, "'", text, "' is no number type; use float32 or int8");
-}
-
 namespace engine {
 namespace {
 
@@ -56,7 +45,7 @@ bool projection_pays(const ModelInfo& model, const EngineOptions& options, const
   const AdapterBlock* shared = lease.pool->shared();
   const std::int64_t shared_rows = shared ? shared->view().count * shared->view().rank : 0;
   const std::int64_t rows_of_u = shared_rows + info.adapters * info.rank;
-  const double value_bytes = options.projection == NumberType::kInt8 ? 1.0 : 4.0;
+  const auto value_bytes = static_cast<double>(bytes_of(options.projection));
   const double u_bytes =
       value_bytes * static_cast<double>(rows_of_u) * static_cast<double>(model.vocab);
   const double read = static_cast<double>(shared_rows + selected_count(lease.mask) * info.rank);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "kernels/half_rows.h"
 #include "kernels/head_product.h"
 #include "kernels/int8_rows.h"
 #include "kernels/weighted_sum.h"
@@ -22,7 +23,9 @@ void project(Context& context, const Walk& walk, MatrixView<float> personal) {
   HeadRows added;     // residual: W delta on top of l
   HeadRows replaced;  // distribution: W norm(delta)
   std::vector<kernels::WeightedRows> projected;
-  std::map<const CacheEntry*, std::vector<kernels::Int8Sum>> projected_int8;  // by projection
+  // By projection.
+  std::map<const CacheEntry*, std::vector<kernels::Int8Sum>> projected_int8;
+  std::map<const CacheEntry*, std::vector<kernels::HalfSum>> projected_half;
   for (const Group& group : walk.groups) {
     const bool residual = group.lease->pool->info().form == Form::kResidual;
     for (std::int64_t i = group.begin; i < group.end; ++i) {
@@ -32,9 +35,13 @@ void project(Context& context, const Walk& walk, MatrixView<float> personal) {
         const float* logits = walk.batch->logits.row(row);
         std::copy(logits, logits + context.model.vocab, out);
       }
-      if (group.strategy == Strategy::kProjected && group.composed->projection.rows() == 0) {
-        projected_int8[group.composed.get()].push_back(
-            {group.int8_rows, group.weights.view().row_span(i - group.begin), out});
+      const CacheEntry* entry = group.composed.get();
+      if (group.strategy == Strategy::kProjected && entry->projection_int8.rows() != 0) {
+        projected_int8[entry].push_back(
+            {group.projection_rows, group.weights.view().row_span(i - group.begin), out});
+      } else if (group.strategy == Strategy::kProjected && entry->projection_half.rows() != 0) {
+        projected_half[entry].push_back(
+            {group.projection_rows, group.weights.view().row_span(i - group.begin), out});
       } else if (group.strategy == Strategy::kProjected) {
         projected.push_back(
             {group.bottleneck.up.rows, group.weights.view().row_span(i - group.begin), out});
@@ -51,6 +58,9 @@ void project(Context& context, const Walk& walk, MatrixView<float> personal) {
   kernels::add_weighted_rows(projected, context.model.vocab, context.pool);
   for (const auto& [entry, sums] : projected_int8) {
     kernels::add_int8_rows(entry->projection_int8, sums, context.pool);
+  }
+  for (const auto& [entry, sums] : projected_half) {
+    kernels::add_weighted_rows(entry->projection_half, sums, context.pool);
   }
 }
 

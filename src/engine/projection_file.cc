@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "kernels/half.h"
 #include "pema/error.h"
 #include "src/core/atomic_file.h"
 #include "src/core/checked_math.h"
@@ -66,6 +67,23 @@ CacheEntry decode_int8(Sections sections, const ProjectionKey& key, const std::s
   return entry;
 }
 
+CacheEntry decode_half(Sections sections, const ProjectionKey& key, const std::string& name) {
+  kernels::HalfMatrix matrix(key.rows, key.cols, key.type);
+  expect_bytes(sections[0], matrix.bytes(), "values", name);
+  expect_bytes(sections[1], 0, "scales", name);
+  if (!sections[0].empty()) {
+    std::memcpy(matrix.values().data(), sections[0].data(), sections[0].size());
+  }
+  const auto values = matrix.values();
+  PEMA_CHECK(
+      std::all_of(values.begin(), values.end(),
+                  [&](std::uint16_t v) { return std::isfinite(kernels::from_half(v, key.type)); }),
+      kCorrupt, name, ": a value is not finite");
+  CacheEntry entry;
+  entry.projection_half = std::move(matrix);
+  return entry;
+}
+
 CacheEntry decode_float32(Sections sections, const ProjectionKey& key, const std::string& name) {
   const std::int64_t values = core::checked_multiply(key.rows, key.cols, name.c_str());
   expect_bytes(sections[0], core::checked_multiply(values, sizeof(float), name.c_str()), "values",
@@ -114,6 +132,10 @@ std::vector<std::byte> encode_projection(const ProjectionKey& key, const CacheEn
                 entry.projection_int8.cols() == key.cols);
     sections = {std::as_bytes(entry.projection_int8.values()),
                 std::as_bytes(entry.projection_int8.scales())};
+  } else if (key.type != NumberType::kFloat32) {
+    PEMA_ASSERT(entry.projection_half.rows() == key.rows &&
+                entry.projection_half.cols() == key.cols);
+    sections[0] = std::as_bytes(entry.projection_half.values());
   } else {
     PEMA_ASSERT(entry.projection.rows() == key.rows && entry.projection.cols() == key.cols);
     sections[0] = std::as_bytes(
@@ -141,8 +163,16 @@ CacheEntry decode_projection(std::span<const std::byte> bytes, const ProjectionK
              " sections instead of ", kSections);
   PEMA_CHECK(payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
              ": its values do not have the digest that its header promises");
-  return key.type == NumberType::kInt8 ? decode_int8(parts.sections, key, name)
-                                       : decode_float32(parts.sections, key, name);
+  switch (key.type) {
+    case NumberType::kInt8:
+      return decode_int8(parts.sections, key, name);
+    case NumberType::kFloat16:
+    case NumberType::kBFloat16:
+      return decode_half(parts.sections, key, name);
+    case NumberType::kFloat32:
+      break;
+  }
+  return decode_float32(parts.sections, key, name);
 }
 
 CacheEntry load_or_make_projection(const std::string& folder, const ProjectionKey& key,

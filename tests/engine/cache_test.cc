@@ -13,7 +13,9 @@ using engine::BottleneckCache;
 using engine::CacheEntry;
 using engine::CacheKey;
 
-CacheKey key(const std::string& name) { return {sha256("pool"), sha256(name)}; }
+CacheKey key(const std::string& name) {
+  return {engine::EntryKind::kComposed, sha256("pool"), sha256(name)};
+}
 
 CacheEntry entry(std::int64_t floats) {
   CacheEntry made;
@@ -28,6 +30,25 @@ TEST(BottleneckCache, ABudgetOfExactlyOneEntryHoldsOne) {
   (void)cache.get(key("a"), []() -> CacheEntry { throw std::logic_error("made twice"); });
   EXPECT_EQ(cache.stats().hits, 1);
   EXPECT_EQ(cache.stats().misses, 1);
+}
+
+TEST(BottleneckCache, AMissMayBeMadeLater) {
+  BottleneckCache cache(80);
+  EXPECT_EQ(cache.find(key("a")), nullptr);
+  EXPECT_EQ(cache.find(key("b")), nullptr);
+  const auto a = cache.put(key("a"), entry(10));
+  const auto b = cache.put(key("b"), entry(10));
+  EXPECT_EQ(cache.find(key("a")), a);
+  EXPECT_EQ(cache.find(key("b")), b);
+  EXPECT_EQ(cache.stats().misses, 2);
+  EXPECT_EQ(cache.stats().hits, 2);
+}
+
+TEST(BottleneckCache, KindsOfOnePoolDoNotMix) {
+  BottleneckCache cache(80);
+  (void)cache.get({engine::EntryKind::kTiles, sha256("pool")}, [] { return entry(10); });
+  EXPECT_EQ(cache.find({engine::EntryKind::kProjection, sha256("pool")}), nullptr);
+  EXPECT_NE(cache.find({engine::EntryKind::kTiles, sha256("pool")}), nullptr);
 }
 
 TEST(BottleneckCache, TheLeastRecentlyUsedLeavesFirst) {

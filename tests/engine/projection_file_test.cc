@@ -17,7 +17,8 @@ namespace {
 using engine::CacheEntry;
 using engine::ProjectionKey;
 
-constexpr NumberType kTypes[] = {NumberType::kFloat32, NumberType::kInt8};
+constexpr NumberType kTypes[] = {NumberType::kFloat32, NumberType::kFloat16, NumberType::kBFloat16,
+                                 NumberType::kInt8};
 
 class ProjectionFile : public testing::TestWithParam<NumberType> {
  protected:

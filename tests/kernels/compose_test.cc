@@ -82,7 +82,9 @@ TEST_F(Compose, SeparateHasTheCrossTermsComposedOrNot) {
   append_separate(selected, kR, kD, factored);
   EXPECT_EQ(factored.latents, kR);
   EXPECT_EQ(factored.down.entries(), 5 * kR);
-  const Composed sums = compose_separate(selected, kR, kD);
+  const std::array<std::span<const SelectedAdapter>, 1> one{selected};
+  ThreadPool pool(1);
+  const Composed sums = std::move(compose_separate(one, kR, kD, pool)[0]);
   Bottleneck composed;
   append_composed(sums.down.view(), sums.up.view(), sums.up_weights, composed);
   expect_delta(delta_of(factored), true);

@@ -1,0 +1,80 @@
+#include "kernels/tiled_sums.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "pema/error.h"
+
+namespace pema::kernels {
+namespace {
+
+void check(const TiledRows& matrix, const TiledSum& sum) {
+  PEMA_CHECK(sum.rows.size() == sum.weights.size(), kInvalidArgument,
+             "sum_tiled_rows: ", sum.rows.size(), " rows but ", sum.weights.size(), " weights");
+  for (std::size_t e = 0; e < sum.rows.size(); ++e) {
+    PEMA_CHECK(sum.rows[e] >= 0 && sum.rows[e] < matrix.rows(), kInvalidArgument,
+               "sum_tiled_rows: row ", sum.rows[e], " is outside the ", matrix.rows(),
+               " of the matrix");
+    PEMA_CHECK(std::isfinite(sum.weights[e]), kInvalidArgument,
+               "sum_tiled_rows: the weight of row ", sum.rows[e], " is not finite");
+  }
+}
+
+PlannedSum planned(const TiledRows& matrix, const TiledSum& sum,
+                   std::span<const std::uint32_t> offset) {
+  PlannedSum result;
+  result.out = sum.out;
+  result.entries = sum.rows.size();
+  const auto at = [&](std::size_t e) {
+    return e < sum.rows.size() ? offset[static_cast<std::size_t>(sum.rows[e])] : 0;
+  };
+  for (std::size_t e = 0; e < sum.rows.size(); e += 2) {
+    result.pairs.push_back(pack(at(e), at(e + 1)));
+  }
+  const bool equal = std::all_of(sum.weights.begin(), sum.weights.end(),
+                                 [&](float weight) { return weight == sum.weights[0]; });
+  if (equal) {
+    if (!sum.weights.empty()) result.factor = sum.weights[0] * matrix.step();
+  } else {
+    result.weights.assign(sum.weights.begin(), sum.weights.end());
+    result.factor = matrix.step();
+  }
+  return result;
+}
+
+TiledPlan make_plan(const TiledRows& matrix, std::span<const TiledSum> sums) {
+  const std::int64_t piece = TiledRows::piece_bytes(matrix.type());
+  const bool widened = matrix.type() != NumberType::kFloat32;
+  PEMA_CHECK(matrix.rows() <= std::numeric_limits<std::int32_t>::max() / kWidenedBytes,
+             kInvalidArgument, "sum_tiled_rows: a matrix of ", matrix.rows(), " rows");
+  std::vector<char> is_used(static_cast<std::size_t>(matrix.rows()));
+  for (const TiledSum& sum : sums) {
+    check(matrix, sum);
+    for (const std::int32_t row : sum.rows) is_used[static_cast<std::size_t>(row)] = 1;
+  }
+  TiledPlan plan;
+  std::vector<std::uint32_t> offset(is_used.size());
+  for (std::size_t row = 0; row < is_used.size(); ++row) {
+    if (is_used[row] == 0) continue;
+    const auto in_tile = static_cast<std::uint32_t>(static_cast<std::int64_t>(row) * piece);
+    offset[row] =
+        widened ? static_cast<std::uint32_t>(std::ssize(plan.used) * kWidenedBytes) : in_tile;
+    plan.used.push_back(in_tile);
+  }
+  if (widened) plan.buffer_bytes = std::ssize(plan.used) * kWidenedBytes;
+  for (const TiledSum& sum : sums) plan.sums.push_back(planned(matrix, sum, offset));
+  return plan;
+}
+
+}  // namespace
+
+void sum_tiled_rows(const TiledRows& matrix, std::span<const TiledSum> sums, ThreadPool& pool) {
+  const TiledPlan plan = make_plan(matrix, sums);
+  pool.run(matrix.tiles(), 1, [&](std::int64_t begin, std::int64_t end) {
+    const LargePages buffer = allocate_large_pages(plan.buffer_bytes);
+    sum_tiles(matrix, plan, begin, end, buffer.get());
+  });
+}
+
+}  // namespace pema::kernels
