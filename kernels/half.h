@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "pema/number_type.h"
 
@@ -42,6 +43,10 @@ inline constexpr float kLargestFloat16 = 65504.0F;
   const int exponent = (half >> 10) & 0x1f;
   const auto fraction = static_cast<float>(half & 0x3ffU);
   if (exponent == 0) return sign * std::ldexp(fraction, -24);
+  if (exponent == 0x1f) {
+    return fraction == 0.0F ? sign * std::numeric_limits<float>::infinity()
+                            : std::numeric_limits<float>::quiet_NaN();
+  }
   return sign * std::ldexp(fraction + 1024.0F, exponent - 25);
 }
 

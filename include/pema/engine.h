@@ -125,6 +125,10 @@ struct Batch {
   std::span<const std::int64_t>
       source_length;  ///< [rows], tokens of the source, for Gradual Unrolling
   FeatureSite site = FeatureSite::kPostNorm;  ///< of `features`; every lease's pool must share it
+  /// Features [rows, d] of `half_type`, float16 or bfloat16, instead of `features`, which is then
+  /// empty. They are widened, exactly, before anything else.
+  MatrixView<const std::uint16_t> half_features = {};
+  NumberType half_type = NumberType::kFloat16;
 };
 
 /// Logits out [rows, V] = W x for post-norm features [rows, d], through the kernel that the engine

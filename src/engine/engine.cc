@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "kernels/half.h"
 #include "kernels/head_norm.h"
 #include "kernels/head_product.h"
 #include "pema/error.h"
@@ -29,6 +30,27 @@ bool overlap(MatrixView<const float> a, MatrixView<const float> b) {
   const float* a_end = a.row(a.rows - 1) + a.cols;
   const float* b_end = b.row(b.rows - 1) + b.cols;
   return std::less<>{}(a.data, b_end) && std::less<>{}(b.data, a_end);
+}
+
+/// The batch with features in float32, which lie in `wide` where they were given in 16 bits.
+Batch widened(const Batch& batch, Matrix<float>& wide) {
+  const MatrixView<const std::uint16_t>& half = batch.half_features;
+  if (half.data == nullptr) return batch;
+  PEMA_CHECK(batch.features.data == nullptr, kInvalidArgument,
+             "the batch has features in float32 and in 16 bits; give one of them");
+  PEMA_CHECK(batch.half_type == NumberType::kFloat16 || batch.half_type == NumberType::kBFloat16,
+             kInvalidArgument, "half_type is ", to_string(batch.half_type),
+             "; 16-bit features are float16 or bfloat16");
+  wide = Matrix<float>(half.rows, half.cols);
+  for (std::int64_t row = 0; row < half.rows; ++row) {
+    const std::span<const std::uint16_t> from = half.row_span(row);
+    std::transform(from.begin(), from.end(), wide.row(row),
+                   [&](std::uint16_t value) { return kernels::from_half(value, batch.half_type); });
+  }
+  Batch copy = batch;
+  copy.half_features = {};
+  copy.features = wide.view();
+  return copy;
 }
 
 Batch slice(const Batch& batch, std::int64_t first, std::int64_t rows) {
@@ -76,6 +98,55 @@ struct Engine::Impl {
     }
     kernels::head_product(context.head->weight.view(), x, out, false, context.pool);
   }
+
+  void step(const Batch& batch, MatrixView<float> out) {
+    PEMA_CHECK(out.rows == batch.features.rows && out.cols == context.model.vocab &&
+                   out.stride >= out.cols,
+               kInvalidArgument, "out is [", out.rows, ", ", out.cols, "], the batch needs [",
+               batch.features.rows, ", ", context.model.vocab, "]");
+    PEMA_CHECK(!overlap(out, batch.logits) && !overlap(out, batch.features), kInvalidArgument,
+               "out overlaps the batch's logits or features; give it memory of its own");
+    const engine::Walk finished = walk(batch, out);
+    engine::interpolate(context, finished, out);
+  }
+
+  std::vector<double> target_log_probabilities(const Batch& batch,
+                                               std::span<const std::int64_t> targets) {
+    const std::int64_t rows = batch.features.rows;
+    const std::int64_t vocab = context.model.vocab;
+    const bool computes_logits = batch.logits.data == nullptr;
+    PEMA_CHECK(rows > 0 && std::ssize(targets) == rows && std::ssize(batch.leases) == rows &&
+                   std::ssize(batch.step) == rows && std::ssize(batch.source_length) == rows &&
+                   (computes_logits || batch.logits.rows == rows) &&
+                   batch.features.cols == context.model.hidden,
+               kInvalidArgument, "the batch has no rows, a wrong width, or ", rows,
+               " features but ", targets.size(), " targets, ", batch.leases.size(), " leases, ",
+               batch.step.size(), " steps, ", batch.source_length.size(), " source lengths");
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      PEMA_CHECK(targets[i] >= 0 && targets[i] < vocab, kInvalidArgument, "target ", targets[i],
+                 " of row ", i, " is outside the vocabulary of ", vocab);
+    }
+    std::vector<double> result(targets.size());
+    const std::int64_t block = std::min(rows, kTargetRows);
+    Matrix<float> personal(block, vocab);
+    Matrix<float> logits(computes_logits ? block : 0, vocab);
+    for (std::int64_t first = 0; first < rows; first += block) {
+      const std::int64_t count = std::min(block, rows - first);
+      Batch part = slice(batch, first, count);
+      if (computes_logits) {
+        MatrixView<float> computed(logits.data(), count, vocab);
+        own_logits(part, computed);
+        part.logits = computed;
+      }
+      const engine::Walk finished = walk(part, {personal.data(), count, vocab});
+      engine::interpolate_targets(
+          context, finished, personal.view(),
+          targets.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+          std::span(result).subspan(static_cast<std::size_t>(first),
+                                    static_cast<std::size_t>(count)));
+    }
+    return result;
+  }
 };
 
 Engine::Engine(const ModelInfo& model, const Head& head, EngineOptions options) {
@@ -90,53 +161,14 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 void Engine::step(const Batch& batch, MatrixView<float> out) {
-  PEMA_CHECK(out.rows == batch.features.rows && out.cols == impl_->context.model.vocab &&
-                 out.stride >= out.cols,
-             kInvalidArgument, "out is [", out.rows, ", ", out.cols, "], the batch needs [",
-             batch.features.rows, ", ", impl_->context.model.vocab, "]");
-  PEMA_CHECK(!overlap(out, batch.logits) && !overlap(out, batch.features), kInvalidArgument,
-             "out overlaps the batch's logits or features; give it memory of its own");
-  const engine::Walk walk = impl_->walk(batch, out);
-  engine::interpolate(impl_->context, walk, out);
+  Matrix<float> wide;
+  impl_->step(widened(batch, wide), out);
 }
 
 std::vector<double> Engine::target_log_probabilities(const Batch& batch,
                                                      std::span<const std::int64_t> targets) {
-  engine::Context& context = impl_->context;
-  const std::int64_t rows = batch.features.rows;
-  const std::int64_t vocab = context.model.vocab;
-  const bool own_logits = batch.logits.data == nullptr;
-  PEMA_CHECK(rows > 0 && std::ssize(targets) == rows && std::ssize(batch.leases) == rows &&
-                 std::ssize(batch.step) == rows && std::ssize(batch.source_length) == rows &&
-                 (own_logits || batch.logits.rows == rows) &&
-                 batch.features.cols == context.model.hidden,
-             kInvalidArgument, "the batch has no rows, a wrong width, or ", rows, " features but ",
-             targets.size(), " targets, ", batch.leases.size(), " leases, ", batch.step.size(),
-             " steps, ", batch.source_length.size(), " source lengths");
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    PEMA_CHECK(targets[i] >= 0 && targets[i] < vocab, kInvalidArgument, "target ", targets[i],
-               " of row ", i, " is outside the vocabulary of ", vocab);
-  }
-  std::vector<double> result(targets.size());
-  const std::int64_t block = std::min(rows, kTargetRows);
-  Matrix<float> personal(block, vocab);
-  Matrix<float> logits(own_logits ? block : 0, vocab);
-  for (std::int64_t first = 0; first < rows; first += block) {
-    const std::int64_t count = std::min(block, rows - first);
-    Batch part = slice(batch, first, count);
-    if (own_logits) {
-      MatrixView<float> computed(logits.data(), count, vocab);
-      impl_->own_logits(part, computed);
-      part.logits = computed;
-    }
-    const engine::Walk walk = impl_->walk(part, {personal.data(), count, vocab});
-    engine::interpolate_targets(
-        context, walk, personal.view(),
-        targets.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-        std::span(result).subspan(static_cast<std::size_t>(first),
-                                  static_cast<std::size_t>(count)));
-  }
-  return result;
+  Matrix<float> wide;
+  return impl_->target_log_probabilities(widened(batch, wide), targets);
 }
 
 CacheStats Engine::cache_stats() const { return impl_->context.cache.stats(); }
