@@ -118,5 +118,12 @@ TEST(HalfRows, WhatDoesNotFitIsRefused) {
   }
 }
 
+TEST(Half, InfinityAndNanStayWhatTheyAre) {
+  EXPECT_EQ(from_float16(0x7c00), std::numeric_limits<float>::infinity());
+  EXPECT_EQ(from_float16(0xfc00), -std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(from_float16(0x7e01)));
+  EXPECT_TRUE(std::isnan(from_bfloat16(0xffc0)));
+}
+
 }  // namespace
 }  // namespace pema::kernels
