@@ -195,9 +195,10 @@ void add_generate(Command app, Context& context) {
               "How personal logits are computed: auto, composed, factored, projected")
       .shows_default();
   command
-      .option("--projection", options->projection,
-              "What strategy projected keeps the pool's projection in: float32, float16 or bfloat16 "
-              "(half of the bytes), int8 (a quarter)")
+      .option(
+          "--projection", options->projection,
+          "What strategy projected keeps the pool's projection in: float32, float16 or bfloat16 "
+          "(half of the bytes), int8 (a quarter)")
       .shows_default();
   command.flag("--show-lambda", options->show_lambda,
                "Say how much the profile weighed at each token");
