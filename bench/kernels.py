@@ -94,18 +94,20 @@ def main():
                               f"1,000,000 masks of 1,024 bits, nearest 10, {queries} queries in one call, one thread")
     if "project_int8/1" in times:
         conditions = "V 49,152, R 1,024, k 300, one thread"
-        for kind in ("int8", "float32"):
+        for kind in ("int8", "float16", "float32"):
             promises.at_least(f"project.{kind}_roof", 0.8, times[f"project_roof/{kind}"] / times[f"project_{kind}/1"],
                               "of the memory's roof", f"one row, {kind}, {conditions}")
             promises.at_least(f"project.{kind}_openblas", 0.7, times["project_openblas"] / times[f"project_{kind}/32"],
                               "of OpenBLAS's rate on the dense float32 product", f"32 rows of different masks, {kind}, {conditions}")
     for k in (8, 32, 64, 96):
-        if f"compose_pema/{k}" in times:
-            own = times[f"compose_pema/{k}"]
-            conditions = f"float32, N 256, 64 x 1024, 16 profiles, k {k}, one thread"
-            promises.at_least(f"compose.roof_{k}", 0.8, times[f"compose_roof/{k}"] / own, "of the memory's roof", conditions)
-            promises.at_least(f"compose.torch_{k}", 3, best(times, "compose_torch", f"/{k}") / own, "times the best LibTorch form",
-                              conditions)
+        for kind, goal in (("float32", 0.8), ("float16", 0.65), ("bfloat16", 0.65), ("int8", 0.65)):
+            if f"compose_pema/{kind}/{k}" in times and f"compose_roof/{kind}/{k}" in times:
+                name = f"compose.roof_{k}" if kind == "float32" else f"compose.roof_{kind}_{k}"
+                promises.at_least(name, goal, times[f"compose_roof/{kind}/{k}"] / times[f"compose_pema/{kind}/{k}"],
+                                  "of the memory's roof in the type", f"{kind}, N 256, 64 x 1024, 16 profiles, k {k}, one thread")
+        if f"compose_pema/float32/{k}" in times and f"compose_torch_dense/{k}" in times:
+            promises.at_least(f"compose.torch_{k}", 3, best(times, "compose_torch", f"/{k}") / times[f"compose_pema/float32/{k}"],
+                              "times the best LibTorch form", f"float32, N 256, 64 x 1024, 16 profiles, k {k}, one thread")
     replies = None
     if options.filter == ".":
         replies = decode(options)

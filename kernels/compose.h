@@ -1,6 +1,7 @@
 /// Masks and adapters -> a bottleneck: lists of down rows and up rows that act on a feature.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -72,6 +73,10 @@ struct TiledPool {
 
   [[nodiscard]] std::int64_t bytes() const noexcept { return down.bytes() + up.bytes(); }
 };
+
+/// Up to so many adapters, float32 sums over the few rows as they lie are faster than over their
+/// pieces in every tile: docs/decisions/0004-cpu-kernels.md.
+inline constexpr std::size_t kFewAdapters = 24;
 
 /// separate: A^ = sum down_weight A, B^ = sum up_weight B, q = r, of each profile's selection, from
 /// the adapters as they lie. Sums run in the given order. A profile's bits do not depend on the

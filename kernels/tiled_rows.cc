@@ -57,19 +57,27 @@ std::int8_t to_int8(float value, float step) {
   return static_cast<std::int8_t>(std::clamp(q, -kLargestInt8, kLargestInt8));
 }
 
-/// Columns [first, last) of one row to the front of its piece.
-void write_piece(const Source& source, std::int64_t row, std::int64_t first, std::int64_t last,
-                 float step, std::byte* piece) {
-  for (std::int64_t c = first; c < last; ++c) {
-    const float value = source.value(row, c);
-    std::byte* to = piece + (c - first) * bytes_of(source.type);
-    if (source.type == NumberType::kFloat32) {
-      std::memcpy(to, &value, sizeof(value));
-    } else if (source.type == NumberType::kInt8) {
-      *to = static_cast<std::byte>(to_int8(value, step));
+/// values [32 or 64] as TiledRows keeps them.
+void encode(const float* values, NumberType type, float step, std::byte* piece) {
+  const std::int64_t half = TiledRows::tile_cols(type) / 2;
+  if (type == NumberType::kFloat32) {
+    std::memcpy(piece, values, 128);
+    return;
+  }
+  for (std::int64_t j = 0; j < half; ++j) {
+    const float low = values[j];
+    const float high = values[half + j];
+    if (type == NumberType::kInt8) {
+      const auto word = static_cast<std::uint16_t>(
+          (to_int8(low, step) + 128) | static_cast<std::uint8_t>(to_int8(high, step)) << 8);
+      std::memcpy(piece + 2 * j, &word, 2);
+    } else if (type == NumberType::kBFloat16) {
+      const std::uint32_t word = to_bfloat16(low) | std::uint32_t{to_bfloat16(high)} << 16;
+      std::memcpy(piece + 4 * j, &word, 4);
     } else {
-      const std::uint16_t half = to_half(value, source.type);
-      std::memcpy(to, &half, sizeof(half));
+      const std::uint16_t halves[2] = {to_float16(low), to_float16(high)};
+      std::memcpy(piece + 2 * j, &halves[0], 2);
+      std::memcpy(piece + 2 * (half + j), &halves[1], 2);
     }
   }
 }
@@ -94,8 +102,11 @@ TiledRows::TiledRows(std::span<const float* const> rows, std::span<const float> 
   pool.run(tiles_, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       std::byte* piece = values_.get() + t * rows_ * piece_bytes(type);
+      const std::int64_t count = std::min(width, cols - t * width);
       for (std::int64_t row = 0; row < rows_; ++row, piece += piece_bytes(type)) {
-        write_piece(source, row, t * width, std::min(cols, (t + 1) * width), step_, piece);
+        float values[64] = {};
+        for (std::int64_t c = 0; c < count; ++c) values[c] = source.value(row, t * width + c);
+        encode(values, type, step_, piece);
       }
     }
   });

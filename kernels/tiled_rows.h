@@ -14,7 +14,10 @@ namespace pema::kernels {
 /// M [rows, cols] in a number type. A tile holds the same few columns of all rows next to each
 /// other, so that the rows of one tile lie in different sets of the cache and follow one another in
 /// memory; the columns behind `cols` are zero. In int8 all of M has one grid: M = step q with q in
-/// [-127, 127]. Moved, not copied. Thread-safety: immutable once made.
+/// [-127, 127]. A piece of bfloat16 consists of 32-bit words, one of int8 of 16-bit words: word j
+/// has column j in its lower half, in int8 plus 128, and column j of the second half of the piece
+/// in its upper half, so that one read serves two columns and taking them apart costs little.
+/// Moved, not copied. Thread-safety: immutable once made.
 class TiledRows {
  public:
   TiledRows() = default;

@@ -22,7 +22,7 @@ constexpr std::size_t kInt16Sums = 4;
 // 127 times so many fit an int16.
 constexpr std::size_t kInt16Entries = 256;
 constexpr std::int64_t kAheadBytes = 128 * 1024;
-constexpr std::int64_t kMostAhead = 8;
+constexpr std::int64_t kMostAhead = 3;
 constexpr std::int64_t kOutAhead = 2;
 constexpr std::int64_t kLine = 64;
 
@@ -70,37 +70,56 @@ class Ahead {
 
 using Floats = hn::CappedTag<float, 16>;
 using Shorts = hn::CappedTag<std::int16_t, 32>;
-constexpr std::size_t kFloatVectors = std::min<std::size_t>(4, 32 / hn::MaxLanes(Floats()));
-constexpr std::size_t kShortVectors = 2;
+using FloatVector = hn::Vec<Floats>;
+using ShortVector = hn::Vec<Shorts>;
+constexpr std::size_t kFloatLanes = hn::MaxLanes(Floats());
+// Vectors that are summed side by side in one pass over the entries.
+constexpr std::size_t kFloatVectors = std::min<std::size_t>(4, 32 / kFloatLanes);
+constexpr std::size_t kWordVectors = std::min<std::size_t>(2, 16 / kFloatLanes);
 
 template <typename T>
 HWY_INLINE const T* at(const std::byte* base, std::uint32_t offset) {
   return reinterpret_cast<const T*>(base + offset);
 }
 
-/// A row's piece in float32, as it is or from int16.
-HWY_INLINE hn::Vec<Floats> load(const float* from) { return hn::LoadU(Floats(), from); }
-HWY_INLINE hn::Vec<Floats> load(const std::int16_t* from) {
-  const hn::Rebind<std::int32_t, Floats> whole;
-  const hn::Rebind<std::int16_t, Floats> narrow;
-  return hn::ConvertTo(Floats(), hn::PromoteTo(whole, hn::LoadU(narrow, from)));
+/// In float32, exactly.
+HWY_INLINE FloatVector load_floats(const float* from) { return hn::LoadU(Floats(), from); }
+HWY_INLINE FloatVector load_floats(const hwy::float16_t* from) {
+  const hn::Rebind<hwy::float16_t, Floats> narrow;
+  return hn::PromoteTo(Floats(), hn::LoadU(narrow, from));
 }
 
-/// out[0, kCols) = factor times the sum of the entries' pieces of type T, in float32.
-template <typename T, std::size_t kCols, bool kWeighted>
+/// The lower and the upper halves of words, in float32, exactly: bfloat16, then int8.
+HWY_INLINE void unpack(const std::uint32_t* from, FloatVector& low, FloatVector& high) {
+  const hn::Rebind<std::uint32_t, Floats> whole;
+  const auto words = hn::LoadU(whole, from);
+  low = hn::BitCast(Floats(), hn::ShiftLeft<16>(words));
+  high = hn::BitCast(Floats(), hn::And(words, hn::Set(whole, 0xffff0000U)));
+}
+HWY_INLINE void unpack(const std::int16_t* from, FloatVector& low, FloatVector& high) {
+  const hn::Rebind<std::int16_t, Floats> narrow;
+  const hn::Rebind<std::int32_t, Floats> whole;
+  const auto words = hn::PromoteTo(whole, hn::LoadU(narrow, from));
+  const auto biased = hn::And(words, hn::Set(whole, 255));
+  low = hn::ConvertTo(Floats(), hn::Sub(biased, hn::Set(whole, 128)));
+  high = hn::ConvertTo(Floats(), hn::ShiftRight<8>(words));
+}
+
+/// out[0, 32) = factor times the sum of the entries' pieces of type T, in float32.
+template <typename T, bool kWeighted>
 HWY_INLINE void sum_floats(const std::byte* base, const PlannedSum& sum, Ahead& ahead,
                            float* HWY_RESTRICT out) {
   const Floats tag;
   const std::size_t lanes = hn::Lanes(tag);
-  for (std::size_t c = 0; c < kCols; c += kFloatVectors * lanes) {
-    hn::Vec<Floats> sums[kFloatSums][kFloatVectors];
+  for (std::size_t c = 0; c < 32; c += kFloatVectors * lanes) {
+    FloatVector sums[kFloatSums][kFloatVectors];
     for (auto& part : sums) {
       for (auto& value : part) value = hn::Zero(tag);
     }
     const auto add = [&](std::size_t s, std::uint32_t offset, std::size_t e) HWY_ATTR {
       const T* piece = at<T>(base, offset) + c;
       for (std::size_t v = 0; v < kFloatVectors; ++v) {
-        const auto value = load(piece + v * lanes);
+        const auto value = load_floats(piece + v * lanes);
         if constexpr (kWeighted) {
           sums[s][v] = hn::MulAdd(hn::Set(tag, sum.weights[e]), value, sums[s][v]);
         } else {
@@ -124,45 +143,92 @@ HWY_INLINE void sum_floats(const std::byte* base, const PlannedSum& sum, Ahead& 
   }
 }
 
-/// out[0, 64) = the sum of entries [first, last), `first` even, at most kInt16Entries.
+/// out[0, 2 kWords) = factor times the sum of the entries' pieces, kWords words of two columns
+/// each, in float32.
+template <typename Word, std::size_t kWords, bool kWeighted>
+HWY_INLINE void sum_words(const std::byte* base, const PlannedSum& sum, Ahead& ahead,
+                          float* HWY_RESTRICT out) {
+  const Floats tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  for (std::size_t w = 0; w < kWords; w += kWordVectors * lanes) {
+    FloatVector low[kFloatSums][kWordVectors];
+    FloatVector high[kFloatSums][kWordVectors];
+    for (std::size_t s = 0; s < kFloatSums; ++s) {
+      for (std::size_t v = 0; v < kWordVectors; ++v) low[s][v] = high[s][v] = hn::Zero(tag);
+    }
+    const auto add = [&](std::size_t s, std::uint32_t offset, std::size_t e) HWY_ATTR {
+      const Word* piece = at<Word>(base, offset) + w;
+      for (std::size_t v = 0; v < kWordVectors; ++v) {
+        FloatVector a;
+        FloatVector b;
+        unpack(piece + v * lanes, a, b);
+        if constexpr (kWeighted) {
+          const auto weight = hn::Set(tag, sum.weights[e]);
+          low[s][v] = hn::MulAdd(weight, a, low[s][v]);
+          high[s][v] = hn::MulAdd(weight, b, high[s][v]);
+        } else {
+          low[s][v] = hn::Add(low[s][v], a);
+          high[s][v] = hn::Add(high[s][v], b);
+        }
+      }
+    };
+    std::size_t e = 0;
+    for (; e + 2 <= sum.entries; e += 2) {
+      ahead.step();
+      const std::uint64_t pair = sum.pairs[e / 2];
+      add(0, first_of(pair), e);
+      add(1, second_of(pair), e + 1);
+    }
+    if (e < sum.entries) add(0, first_of(sum.pairs[e / 2]), e);
+    const auto factor = hn::Set(tag, sum.factor);
+    for (std::size_t v = 0; v < kWordVectors; ++v) {
+      float* to = out + w + v * lanes;
+      hn::StoreU(hn::Mul(factor, hn::Add(low[0][v], low[1][v])), tag, to);
+      hn::StoreU(hn::Mul(factor, hn::Add(high[0][v], high[1][v])), tag, to + kWords);
+    }
+  }
+}
+
+/// out[0, 64) = the sum of int8 entries [first, last), `first` even, at most kInt16Entries. Words
+/// are added as they are, and once more shifted down to their upper half, which then gives the sum
+/// of the lower halves: three instructions for two vectors of columns, and nothing is widened.
 HWY_INLINE void sum_shorts(const std::byte* base, const PlannedSum& sum, std::size_t first,
                            std::size_t last, Ahead& ahead, std::int16_t* HWY_RESTRICT out) {
   const Shorts tag;
-  const std::size_t lanes = hn::Lanes(tag);
-  for (std::size_t c = 0; c < 64; c += kShortVectors * lanes) {
-    hn::Vec<Shorts> sums[kInt16Sums][kShortVectors];
-    for (auto& part : sums) {
-      for (auto& value : part) value = hn::Zero(tag);
-    }
+  const auto bias = hn::Set(tag, static_cast<std::int16_t>(128 * (last - first)));
+  for (std::size_t w = 0; w < 32; w += hn::Lanes(tag)) {
+    ShortVector whole[kInt16Sums];
+    ShortVector high[kInt16Sums];
+    for (std::size_t s = 0; s < kInt16Sums; ++s) whole[s] = high[s] = hn::Zero(tag);
     const auto add = [&](std::size_t s, std::uint32_t offset) HWY_ATTR {
-      const std::int16_t* piece = at<std::int16_t>(base, offset) + c;
-      for (std::size_t v = 0; v < kShortVectors; ++v) {
-        sums[s][v] = hn::Add(sums[s][v], hn::LoadU(tag, piece + v * lanes));
-      }
+      const auto words = hn::LoadU(tag, at<std::int16_t>(base, offset) + w);
+      whole[s] = hn::Add(whole[s], words);
+      high[s] = hn::Add(high[s], hn::ShiftRight<8>(words));
     };
     std::size_t e = first;
-    for (; e + kInt16Sums <= last; e += kInt16Sums) {
+    for (; e + 4 <= last; e += 4) {
       ahead.step();
-      for (std::size_t s = 0; s < kInt16Sums; s += 2) {
-        const std::uint64_t pair = sum.pairs[(e + s) / 2];
-        add(s, first_of(pair));
-        add(s + 1, second_of(pair));
-      }
+      const std::uint64_t pair = sum.pairs[e / 2];
+      const std::uint64_t next = sum.pairs[e / 2 + 1];
+      add(0, first_of(pair));
+      add(1, second_of(pair));
+      add(2, first_of(next));
+      add(3, second_of(next));
     }
     for (; e + 2 <= last; e += 2) {
       add(0, first_of(sum.pairs[e / 2]));
       add(1, second_of(sum.pairs[e / 2]));
     }
     if (e < last) add(2, first_of(sum.pairs[e / 2]));
-    for (std::size_t v = 0; v < kShortVectors; ++v) {
-      const auto low = hn::Add(sums[0][v], sums[1][v]);
-      const auto high = hn::Add(sums[2][v], sums[3][v]);
-      hn::StoreU(hn::Add(low, high), tag, out + c + v * lanes);
-    }
+    const auto upper = hn::Add(hn::Add(high[0], high[1]), hn::Add(high[2], high[3]));
+    const auto both = hn::Add(hn::Add(whole[0], whole[1]), hn::Add(whole[2], whole[3]));
+    const auto lower = hn::Sub(hn::Sub(both, hn::ShiftLeft<8>(upper)), bias);
+    hn::StoreU(lower, tag, out + w);
+    hn::StoreU(upper, tag, out + 32 + w);
   }
 }
 
-/// out[0, 64) = factor times the exact sum of the entries' int16 pieces.
+/// out[0, 64) = factor times the exact sum of the entries' int8 pieces.
 HWY_INLINE void sum_integers(const std::byte* base, const PlannedSum& sum, Ahead& ahead,
                              float* HWY_RESTRICT out) {
   const Floats tag;
@@ -192,50 +258,33 @@ HWY_INLINE void sum_integers(const std::byte* base, const PlannedSum& sum, Ahead
   }
 }
 
-template <NumberType kType>
-HWY_INLINE void widen_piece(const std::byte* from, std::byte* to) {
-  if constexpr (kType == NumberType::kInt8) {
-    const Shorts tag;
-    const hn::Rebind<std::int8_t, Shorts> narrow;
-    for (std::size_t c = 0; c < 64; c += hn::Lanes(tag)) {
-      const auto value = hn::LoadU(narrow, reinterpret_cast<const std::int8_t*>(from) + c);
-      hn::StoreU(hn::PromoteTo(tag, value), tag, reinterpret_cast<std::int16_t*>(to) + c);
-    }
-  } else {
-    using Half = std::conditional_t<kType == NumberType::kFloat16, hwy::float16_t, hwy::bfloat16_t>;
-    const Floats tag;
-    const hn::Rebind<Half, Floats> narrow;
-    for (std::size_t c = 0; c < 32; c += hn::Lanes(tag)) {
-      const auto value = hn::LoadU(narrow, reinterpret_cast<const Half*>(from) + c);
-      hn::StoreU(hn::PromoteTo(tag, value), tag, reinterpret_cast<float*>(to) + c);
-    }
-  }
-}
-
-/// The used pieces of a tile, widened, one after the other. Half of the next pieces are asked for
-/// here, the other half during the sums.
-template <NumberType kType>
+/// The used float16 pieces of a tile, widened, one after the other. Half of the next pieces are
+/// asked for here, the other half during the sums.
 HWY_INLINE void widen(const TiledPlan& plan, const std::byte* tile, Ahead& ahead,
                       std::byte* buffer) {
   for (std::size_t i = 0; i < plan.used.size(); ++i, buffer += kWidenedBytes) {
     if (i % 2 == 0) ahead.ask();
-    widen_piece<kType>(tile + plan.used[i], buffer);
+    const auto* piece = at<hwy::float16_t>(tile, plan.used[i]);
+    for (std::size_t c = 0; c < 32; c += hn::Lanes(Floats())) {
+      hn::StoreU(load_floats(piece + c), Floats(), reinterpret_cast<float*>(buffer) + c);
+    }
   }
 }
 
-template <NumberType kType>
+template <NumberType kType, bool kWiden, bool kWeighted>
 HWY_INLINE void sum_one(const std::byte* base, const PlannedSum& sum, Ahead& ahead, float* out) {
-  const bool weighted = !sum.weights.empty();
   if constexpr (kType == NumberType::kInt8) {
-    if (weighted) {
-      sum_floats<std::int16_t, 64, true>(base, sum, ahead, out);
+    if constexpr (kWeighted) {
+      sum_words<std::int16_t, 32, true>(base, sum, ahead, out);
     } else {
       sum_integers(base, sum, ahead, out);
     }
-  } else if (weighted) {
-    sum_floats<float, 32, true>(base, sum, ahead, out);
+  } else if constexpr (kType == NumberType::kBFloat16) {
+    sum_words<std::uint32_t, 16, kWeighted>(base, sum, ahead, out);
+  } else if constexpr (kType == NumberType::kFloat16 && !kWiden) {
+    sum_floats<hwy::float16_t, kWeighted>(base, sum, ahead, out);
   } else {
-    sum_floats<float, 32, false>(base, sum, ahead, out);
+    sum_floats<float, kWeighted>(base, sum, ahead, out);
   }
 }
 
@@ -244,19 +293,23 @@ template <NumberType kType>
 std::size_t steps_of(const TiledPlan& plan) {
   std::size_t steps = 0;
   for (const PlannedSum& sum : plan.sums) {
-    const bool integers = kType == NumberType::kInt8 && sum.weights.empty();
-    const std::size_t width =
-        integers ? kShortVectors * hn::MaxLanes(Shorts()) : kFloatVectors * hn::MaxLanes(Floats());
-    const auto cols = static_cast<std::size_t>(TiledRows::tile_cols(kType));
-    steps += sum.entries / (integers ? kInt16Sums : kFloatSums) * (cols / width);
+    std::size_t passes = 32 / (kFloatVectors * kFloatLanes);
+    std::size_t at_once = kFloatSums;
+    if (kType == NumberType::kBFloat16) passes = 16 / (kWordVectors * kFloatLanes);
+    if (kType == NumberType::kInt8 && !sum.weights.empty()) {
+      passes = 32 / (kWordVectors * kFloatLanes);
+    } else if (kType == NumberType::kInt8) {
+      passes = 32 / hn::MaxLanes(Shorts());
+      at_once = kInt16Sums;
+    }
+    steps += sum.entries / at_once * passes;
   }
   return steps;
 }
 
-template <NumberType kType>
+template <NumberType kType, bool kWiden>
 void sum_typed(const TiledRows& matrix, const TiledPlan& plan, std::int64_t first,
                std::int64_t last, std::byte* buffer) {
-  constexpr bool kWiden = kType != NumberType::kFloat32;
   const std::int64_t width = TiledRows::tile_cols(kType);
   const std::int64_t piece = TiledRows::piece_bytes(kType);
   const std::int64_t distance = std::clamp<std::int64_t>(
@@ -269,7 +322,7 @@ void sum_typed(const TiledRows& matrix, const TiledPlan& plan, std::int64_t firs
                 rate);
     const std::byte* base = matrix.tile(t);
     if constexpr (kWiden) {
-      widen<kType>(plan, base, ahead, buffer);
+      widen(plan, base, ahead, buffer);
       base = buffer;
     }
     const std::int64_t c = t * width;
@@ -279,13 +332,15 @@ void sum_typed(const TiledRows& matrix, const TiledPlan& plan, std::int64_t firs
           __builtin_prefetch(sum.out + c + kOutAhead * width + line * (kLine / 4), 1, 3);
         }
       }
-      if (c + width <= matrix.cols()) {
-        sum_one<kType>(base, sum, ahead, sum.out + c);
+      float padded[64];
+      const bool whole = c + width <= matrix.cols();
+      float* out = whole ? sum.out + c : padded;
+      if (sum.weights.empty()) {
+        sum_one<kType, kWiden, false>(base, sum, ahead, out);
       } else {
-        float padded[64];
-        sum_one<kType>(base, sum, ahead, padded);
-        std::copy(padded, padded + (matrix.cols() - c), sum.out + c);
+        sum_one<kType, kWiden, true>(base, sum, ahead, out);
       }
+      if (!whole) std::copy(padded, padded + (matrix.cols() - c), sum.out + c);
     }
     ahead.finish();
   }
@@ -295,13 +350,16 @@ void sum_body(const TiledRows& matrix, const TiledPlan& plan, std::int64_t first
               std::byte* buffer) {
   switch (matrix.type()) {
     case NumberType::kFloat32:
-      return sum_typed<NumberType::kFloat32>(matrix, plan, first, last, buffer);
+      return sum_typed<NumberType::kFloat32, false>(matrix, plan, first, last, buffer);
     case NumberType::kFloat16:
-      return sum_typed<NumberType::kFloat16>(matrix, plan, first, last, buffer);
+      if (plan.buffer_bytes > 0) {
+        return sum_typed<NumberType::kFloat16, true>(matrix, plan, first, last, buffer);
+      }
+      return sum_typed<NumberType::kFloat16, false>(matrix, plan, first, last, buffer);
     case NumberType::kBFloat16:
-      return sum_typed<NumberType::kBFloat16>(matrix, plan, first, last, buffer);
+      return sum_typed<NumberType::kBFloat16, false>(matrix, plan, first, last, buffer);
     case NumberType::kInt8:
-      return sum_typed<NumberType::kInt8>(matrix, plan, first, last, buffer);
+      return sum_typed<NumberType::kInt8, false>(matrix, plan, first, last, buffer);
   }
 }
 

@@ -43,16 +43,23 @@ PlannedSum planned(const TiledRows& matrix, const TiledSum& sum,
   return result;
 }
 
+// Rows of float16 that are used so often are widened once, others at every addition; the bits are
+// the same.
+constexpr std::size_t kWidenFrom = 4;
+
 TiledPlan make_plan(const TiledRows& matrix, std::span<const TiledSum> sums) {
   const std::int64_t piece = TiledRows::piece_bytes(matrix.type());
-  const bool widened = matrix.type() != NumberType::kFloat32;
   PEMA_CHECK(matrix.rows() <= std::numeric_limits<std::int32_t>::max() / kWidenedBytes,
              kInvalidArgument, "sum_tiled_rows: a matrix of ", matrix.rows(), " rows");
   std::vector<char> is_used(static_cast<std::size_t>(matrix.rows()));
+  std::size_t entries = 0;
   for (const TiledSum& sum : sums) {
     check(matrix, sum);
     for (const std::int32_t row : sum.rows) is_used[static_cast<std::size_t>(row)] = 1;
+    entries += sum.rows.size();
   }
+  const auto used = static_cast<std::size_t>(std::count(is_used.begin(), is_used.end(), 1));
+  const bool widened = matrix.type() == NumberType::kFloat16 && entries >= kWidenFrom * used;
   TiledPlan plan;
   std::vector<std::uint32_t> offset(is_used.size());
   for (std::size_t row = 0; row < is_used.size(); ++row) {

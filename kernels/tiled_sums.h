@@ -10,8 +10,8 @@
 
 namespace pema::kernels {
 
-/// One sum, ready to run. An entry is an offset in bytes: in float32 from the front of a tile, in
-/// the other types from the front of a buffer that holds the used rows of the tile, widened.
+/// One sum, ready to run. An entry is an offset in bytes: from the front of a tile, or from the
+/// front of a buffer that holds the used rows of the tile, widened to float32.
 struct PlannedSum {
   std::size_t entries = 0;
   std::vector<std::uint64_t> pairs;  ///< [entries / 2, rounded up]; see pack()
@@ -36,10 +36,10 @@ struct TiledPlan {
   std::vector<std::uint32_t> used;  ///< rows that any sum uses, rising: offsets of their pieces in
                                     ///< a tile, in bytes
   std::vector<PlannedSum> sums;
-  std::int64_t buffer_bytes = 0;  ///< of the widened rows; 0 in float32
+  std::int64_t buffer_bytes = 0;  ///< of the widened rows; 0 when sums read the tile
 };
 
-/// Bytes of a row's widened piece: 32 float32, or 64 int16.
+/// Bytes of a row's widened piece: 32 float32.
 inline constexpr std::int64_t kWidenedBytes = 128;
 
 /// Tiles [first, last) of all sums. `buffer` is scratch of plan.buffer_bytes, aligned to 64.

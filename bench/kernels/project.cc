@@ -10,6 +10,7 @@
 
 #include "bench/choose.h"
 #include "bench/kernels/passes.h"
+#include "kernels/half_rows.h"
 #include "kernels/int8_rows.h"
 #include "kernels/weighted_sum.h"
 #include "pema/tensor_view.h"
@@ -25,6 +26,7 @@ constexpr std::int64_t kRows = 32;
 struct Problem {
   Matrix<float> projection{kAdapters, kVocab};
   kernels::Int8Matrix rounded{kAdapters, kVocab};
+  kernels::HalfMatrix half{kAdapters, kVocab, NumberType::kFloat16};
   Matrix<float> out{kRows, kVocab};
   Matrix<float> dense{kRows, kAdapters};           // weights, zero where not chosen
   std::vector<std::vector<std::int32_t>> members;  // [kRows][kChosen], rising
@@ -36,6 +38,7 @@ struct Problem {
     for (std::int64_t i = 0; i < kAdapters; ++i) {
       for (float& value : projection.view().row_span(i)) value = uniform(random);
       rounded.quantise(i, projection.row(i));
+      half.round(i, projection.row(i));
     }
     for (std::int64_t row = 0; row < kRows; ++row) {
       members.push_back(choose<std::int32_t>(random, kChosen, kAdapters));
@@ -71,6 +74,21 @@ void project_int8(benchmark::State& state) {
   }
 }
 
+void project_float16(benchmark::State& state) {
+  Problem& p = problem();
+  kernels::ThreadPool pool(1);
+  std::size_t turn = 0;
+  for ([[maybe_unused]] auto _ : state) {
+    std::vector<kernels::HalfSum> sums;
+    for (std::int64_t i = 0; i < state.range(0); ++i) {
+      const std::size_t row = next_row(turn);
+      sums.push_back({p.members[row], p.weights[row], p.out.row(static_cast<std::int64_t>(row))});
+    }
+    kernels::add_weighted_rows(p.half, sums, pool);
+    benchmark::ClobberMemory();
+  }
+}
+
 void project_float32(benchmark::State& state) {
   Problem& p = problem();
   kernels::ThreadPool pool(1);
@@ -94,15 +112,20 @@ void project_float32(benchmark::State& state) {
   }
 }
 
-/// The bytes of the rows that one sum takes, read once and summed as if they were floats.
-void project_roof(benchmark::State& state, bool int8) {
+/// One row's bytes, summed as if they were something that is fast to sum.
+float read_row(const Problem& p, std::int64_t i, NumberType type) {
+  if (type == NumberType::kInt8) return byte_pass(p.rounded.row(i), kVocab);
+  if (type == NumberType::kFloat32) return read_pass(p.projection.row(i), kVocab);
+  return byte_pass(reinterpret_cast<const std::int8_t*>(p.half.row(i)), 2 * kVocab);
+}
+
+/// The bytes of the rows that one sum takes, read once.
+void project_roof(benchmark::State& state, NumberType type) {
   Problem& p = problem();
   std::size_t turn = 0;
   for ([[maybe_unused]] auto _ : state) {
     float sum = 0;
-    for (const std::int32_t i : p.members[next_row(turn)]) {
-      sum += int8 ? byte_pass(p.rounded.row(i), kVocab) : read_pass(p.projection.row(i), kVocab);
-    }
+    for (const std::int32_t i : p.members[next_row(turn)]) sum += read_row(p, i, type);
     benchmark::DoNotOptimize(sum);
   }
 }
@@ -118,9 +141,11 @@ void project_openblas(benchmark::State& state) {
 }
 
 BENCHMARK(project_int8)->Arg(1)->Arg(kRows)->Unit(benchmark::kMillisecond);
+BENCHMARK(project_float16)->Arg(1)->Arg(kRows)->Unit(benchmark::kMillisecond);
 BENCHMARK(project_float32)->Arg(1)->Arg(kRows)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(project_roof, int8, true)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(project_roof, float32, false)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(project_roof, int8, NumberType::kInt8)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(project_roof, float16, NumberType::kFloat16)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(project_roof, float32, NumberType::kFloat32)->Unit(benchmark::kMillisecond);
 BENCHMARK(project_openblas)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -6,10 +6,6 @@
 namespace pema::engine {
 namespace {
 
-// Up to so many, reading the few rows as they lie is faster than their pieces in every tile:
-// docs/decisions/0004-cpu-kernels.md.
-constexpr std::size_t kFewAdapters = 24;
-
 bool is_composed(const Group& group) {
   return group.strategy == Strategy::kComposed && !group.selected.empty() &&
          group.lease->pool->info().algebra == Algebra::kSeparate;
@@ -20,7 +16,7 @@ bool from_tiles(const EngineOptions& options, const Group& group) {
   const PoolInfo& info = group.lease->pool->info();
   const std::int64_t side =
       kernels::TiledRows::bytes(info.adapters, info.rank * info.hidden, NumberType::kFloat32);
-  return group.selected.size() > kFewAdapters && 2 * 2 * side <= options.cache_bytes;
+  return group.selected.size() > kernels::kFewAdapters && 2 * 2 * side <= options.cache_bytes;
 }
 
 CacheEntry make_tiles(Context& context, const Pool& pool) {

@@ -193,6 +193,23 @@ TEST_F(Generate, RefusesATruncatedModel) {
   }
 }
 
+TEST_F(Generate, TheProjectionMayBeKeptInEveryNumberType) {
+  const auto projected = [&](const char* type) {
+    return world_.generate({kPrompt, "--tokens", "1", "--profile", "alice", "--strategy",
+                            "projected", "--projection", type})["log_probabilities"];
+  };
+  const auto exact = projected("float32");
+  for (const char* type : {"float16", "bfloat16", "int8"}) {
+    const auto rounded = projected(type);
+    EXPECT_NE(rounded, exact) << type;
+    EXPECT_NEAR(rounded[0].get<double>(), exact[0].get<double>(), 0.1) << type;
+  }
+  const auto refused =
+      world_.pema({"generate", kPrompt, "--profile", "alice", "--projection", "int4"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("float32, float16, bfloat16 or int8"));
+}
+
 TEST_F(Generate, RefusesSamplingOptionsOutsideTheirRange) {
   EXPECT_EQ(world_.pema({"generate", kPrompt, "--temperature", "-1"}).status, 2);
   EXPECT_EQ(world_.pema({"generate", kPrompt, "--top-p", "0"}).status, 2);
