@@ -41,6 +41,8 @@ class BottleneckCache {
   /// alone; others leave, least recently used first, until it does.
   [[nodiscard]] std::shared_ptr<const CacheEntry> get(const CacheKey& key,
                                                       const std::function<CacheEntry()>& make);
+  /// Whether `get` would find it. Changes neither counts nor the order of use.
+  [[nodiscard]] bool holds(const CacheKey& key) const { return index_.contains(key); }
   [[nodiscard]] const CacheStats& stats() const noexcept { return stats_; }
 
  private:

@@ -2,7 +2,9 @@
 #include "pema/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
+#include <utility>
 
 #include "kernels/head_norm.h"
 #include "kernels/head_product.h"
@@ -45,19 +47,36 @@ Batch slice(const Batch& batch, std::int64_t first, std::int64_t rows) {
   return part;
 }
 
+/// Seconds since it was made or last asked.
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 struct Engine::Impl {
   engine::Context context;
+  StepSeconds seconds{};  // of the last walk
 
   /// Steps 1 to 7; personal logits go into `personal` [rows, V].
   engine::Walk walk(const Batch& batch, MatrixView<float> personal) {
     engine::check(context, batch);
     engine::Walk walk = engine::plan(context, batch);
     engine::look_up(walk);
+    Stopwatch watch;
     engine::compose(context, walk);
+    seconds.compose = watch.lap();
     engine::apply(context, walk);
+    seconds.apply = watch.lap();
     engine::project(context, walk, personal);
+    seconds.project = watch.lap();
     engine::recall(context, walk);
     return walk;
   }
@@ -80,8 +99,7 @@ struct Engine::Impl {
 
 Engine::Engine(const ModelInfo& model, const Head& head, EngineOptions options) {
   engine::check_head(model, head);
-  PEMA_CHECK(options.expected_rows >= 0, kInvalidArgument, "expected_rows is ",
-             options.expected_rows, "; it must not be negative");
+  engine::check_expectations(options);
   impl_ = std::unique_ptr<Impl>(new Impl{engine::Context(model, head, options)});
 }
 
@@ -97,7 +115,9 @@ void Engine::step(const Batch& batch, MatrixView<float> out) {
   PEMA_CHECK(!overlap(out, batch.logits) && !overlap(out, batch.features), kInvalidArgument,
              "out overlaps the batch's logits or features; give it memory of its own");
   const engine::Walk walk = impl_->walk(batch, out);
+  Stopwatch watch;
   engine::interpolate(impl_->context, walk, out);
+  impl_->seconds.interpolate = watch.lap();
 }
 
 std::vector<double> Engine::target_log_probabilities(const Batch& batch,
@@ -140,6 +160,8 @@ std::vector<double> Engine::target_log_probabilities(const Batch& batch,
 }
 
 CacheStats Engine::cache_stats() const { return impl_->context.cache.stats(); }
+
+StepSeconds Engine::step_seconds() const { return impl_->seconds; }
 
 void base_logits(const Head& head, MatrixView<const float> features, MatrixView<float> out,
                  std::int64_t threads) {
