@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "pema/planner.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/progress_bar.h"
 
@@ -45,6 +46,28 @@ std::string Context::cache_folder() {
 
 std::string Context::feature_folder(const std::string& asked) {
   return asked.empty() ? cache_folder() + "/features" : asked;
+}
+
+std::string Context::machine_file_name() const {
+  return machine_file_path(cache_folder(), processor_name(), thread_count(options.threads));
+}
+
+std::optional<MachineFile> Context::machine_file() const {
+  return load_machine_file(machine_file_name(), processor_name(), thread_count(options.threads));
+}
+
+EngineOptions Context::engine_options() const {
+  EngineOptions engine;
+  engine.threads = options.threads;
+  if (const std::optional<MachineFile> file = machine_file()) engine.costs = file->costs;
+  return engine;
+}
+
+NumberType Context::projection_type(const std::string& text, const EngineOptions& engine,
+                                    const ModelInfo& model, const Lease* lease) {
+  if (text != "auto") return parse_number_type(text);
+  const bool personal = lease != nullptr && lease->pool != nullptr && !lease->inert();
+  return personal ? choose_projection(model, engine, *lease) : engine.projection;
 }
 
 std::optional<std::string> Context::default_model() {

@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 
+#include "pema/engine.h"
 #include "pema/plm/language_model.h"
 #include "pema/progress.h"
 #include "pema/store.h"
+#include "tools/machine_file.h"
 
 namespace pema::tools {
 
@@ -59,6 +61,19 @@ class Context {
   void note(const std::string& text);
   /// ${XDG_CACHE_HOME:-~/.cache}/pema. Throws kNotFound when neither it nor HOME is set.
   [[nodiscard]] static std::string cache_folder();
+  /// Where `pema tune` keeps the costs of this machine with --threads threads. Throws as
+  /// cache_folder.
+  [[nodiscard]] std::string machine_file_name() const;
+  /// The costs, nothing when they were never measured. Throws as load_machine_file.
+  [[nodiscard]] std::optional<MachineFile> machine_file() const;
+  /// For an engine of this run: --threads, and this machine's costs where they were measured.
+  /// Throws as machine_file.
+  [[nodiscard]] EngineOptions engine_options() const;
+  /// What --projection `text` means for `lease` (null: no profile): "auto" is the type with the
+  /// least predicted time. Throws kInvalidArgument.
+  [[nodiscard]] static NumberType projection_type(const std::string& text,
+                                                  const EngineOptions& engine,
+                                                  const ModelInfo& model, const Lease* lease);
   /// Where features are cached: `asked`, or a folder in cache_folder() when it is empty. Throws as
   /// cache_folder.
   [[nodiscard]] static std::string feature_folder(const std::string& asked);

@@ -42,12 +42,17 @@ struct Explanation {
 [[nodiscard]] Explanation explain(const ModelInfo& model, const EngineOptions& options,
                                   const Lease& lease);
 
+/// The type of U in which kAuto is predicted to take the least seconds, for callers who accept the
+/// error of any (docs/numerics.md); `options.projection` when U is not used. Throws as explain.
+[[nodiscard]] NumberType choose_projection(const ModelInfo& model, const EngineOptions& options,
+                                           const Lease& lease);
+
 /// How to measure.
 struct MeasureOptions {
   std::int64_t threads = 0;      ///< as in EngineOptions
   Executor executor = {};        ///< as in EngineOptions
   std::int64_t adapters = 1024;  ///< rows of the pool and of U that are measured with; at least 64
-  std::int64_t rounds = 7;       ///< every measurement is the median of so many; at least 1
+  std::int64_t rounds = 15;      ///< every measurement is the median of so many; at least 1
   Progress* progress = nullptr;  ///< may be null
 };
 

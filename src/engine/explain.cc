@@ -1,6 +1,7 @@
 // The choice of a lease's strategy in words.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "pema/error.h"
 #include "src/engine/lease.h"
@@ -117,6 +118,23 @@ Explanation explain(const ModelInfo& model, const EngineOptions& options, const 
   found.why = reason(found, options);
   found.changes = changes(found, options);
   return found;
+}
+
+NumberType choose_projection(const ModelInfo& model, const EngineOptions& options,
+                             const Lease& lease) {
+  NumberType best = options.projection;
+  double least = std::numeric_limits<double>::infinity();
+  for (const StrategyPlan& plan : explain(model, options, lease).plans) {
+    if (plan.strategy != Strategy::kProjected || !plan.runs) continue;
+    EngineOptions tried = options;
+    tried.projection = plan.type;
+    const Explanation found = explain(model, tried, lease);
+    const StrategyPlan& chosen = found.plans[found.chosen];
+    if (chosen.strategy != Strategy::kProjected || chosen.life >= least) continue;
+    least = chosen.life;
+    best = plan.type;
+  }
+  return best;
 }
 
 }  // namespace pema

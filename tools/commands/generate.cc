@@ -128,17 +128,20 @@ int run_generate(Context& context, GenerateOptions options) {
   if (personal) (void)require_profile(context.store(OpenMode::kReadOnly), options.profile);
 
   plm::LanguageModel& model = context.model({.context = options.context, .conversations = 1});
-  EngineOptions engine_options;
-  engine_options.strategy = parse_strategy(options.strategy);
-  engine_options.projection = parse_number_type(options.projection);
-  engine_options.threads = context.options.threads;
-  engine_options.executor = plm::openmp_executor();
-  Engine engine(model.info(), model.head(), engine_options);
-  Speaker speaker(model, engine, options.context);
+  std::shared_ptr<const Lease> lease;
   if (personal) {
     LeaseBook book(context.store(OpenMode::kReadOnly), model.info());
-    speaker.use(book.acquire(options.profile));
+    lease = book.acquire(options.profile);
   }
+  EngineOptions engine_options = context.engine_options();
+  engine_options.strategy = parse_strategy(options.strategy);
+  engine_options.executor = plm::openmp_executor();
+  engine_options.expected_rows = options.speak.tokens;
+  engine_options.projection =
+      Context::projection_type(options.projection, engine_options, model.info(), lease.get());
+  Engine engine(model.info(), model.head(), engine_options);
+  Speaker speaker(model, engine, options.context);
+  speaker.use(lease);
   if (!context.options.json) options.speak.write = [](std::string_view part) { print(part); };
   if (converse) {
     return run_chat(context, model, speaker, options.speak, options.system);
@@ -196,8 +199,8 @@ void add_generate(Command app, Context& context) {
       .shows_default();
   command
       .option("--projection", options->projection,
-              "What strategy projected keeps the pool's projection in: float32, or int8 (a quarter "
-              "of the bytes)")
+              "What strategy projected keeps the pool's projection in: float32, int8 (a quarter of "
+              "the bytes), or auto (whichever is faster)")
       .shows_default();
   command.flag("--show-lambda", options->show_lambda,
                "Say how much the profile weighed at each token");
