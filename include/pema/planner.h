@@ -52,13 +52,13 @@ struct MeasureOptions {
   std::int64_t threads = 0;      ///< as in EngineOptions
   Executor executor = {};        ///< as in EngineOptions
   std::int64_t adapters = 1024;  ///< rows of the pool and of U that are measured with; at least 64
-  std::int64_t rounds = 15;      ///< every measurement is the median of so many; at least 1
+  std::int64_t rounds = 15;      ///< every measurement is the least of so many; at least 1
   Progress* progress = nullptr;  ///< may be null
 };
 
 /// Runs the engine's kernels at the model's own sizes d and V, all measurements taking turns, and
-/// fits the costs to the medians by least squares of relative errors. Takes seconds, and 5 adapters
-/// V bytes of memory. Throws kInvalidArgument, kMismatch (the head is not the model's),
+/// fits the costs to the least times by least squares of relative errors. Takes seconds, and 5
+/// adapters V bytes of memory. Throws kInvalidArgument, kMismatch (the head is not the model's),
 /// kInterrupted when `progress` asks to stop. Thread-safety: reentrant; other work on the machine
 /// shows.
 [[nodiscard]] MachineCosts measure_costs(const ModelInfo& model, const Head& head,

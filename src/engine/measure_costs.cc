@@ -18,10 +18,10 @@ using engine::Point;
 constexpr std::int64_t kLeastAdapters = 64;
 constexpr double kFastest = 1e-9;  // a clock's tick: no time is below
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+/// Whatever else runs on the machine only adds time, and a barrier of two threads can wait for it a
+/// whole time slice: the least is the one that says most.
+double least(const std::vector<double>& seconds) {
+  return std::max(kFastest, *std::min_element(seconds.begin(), seconds.end()));
 }
 
 void measure(std::vector<Point>& points, const MeasureOptions& options) {
@@ -40,14 +40,14 @@ void measure(std::vector<Point>& points, const MeasureOptions& options) {
   checkpoint(options.progress, "measuring", done, all, "measurements");
 }
 
-/// Fits `wanted` to the points that have one of them; their other costs are taken as found before.
+/// Fits `wanted` to the points that are about them, by their first cost; other costs of a point are
+/// taken as found before.
 void fit(const std::vector<Point>& points, const std::vector<double MachineCosts::*>& wanted,
          MachineCosts& costs) {
   std::vector<Observation> seen;
   for (const Point& point : points) {
-    Observation observation{std::vector<double>(wanted.size(), 0.0),
-                            std::max(kFastest, median(point.seconds))};
-    bool about = false;
+    if (std::find(wanted.begin(), wanted.end(), point.costs.front()) == wanted.end()) continue;
+    Observation observation{std::vector<double>(wanted.size(), 0.0), least(point.seconds)};
     double known = 0;
     for (std::size_t i = 0; i < point.costs.size(); ++i) {
       const auto found = std::find(wanted.begin(), wanted.end(), point.costs[i]);
@@ -55,10 +55,8 @@ void fit(const std::vector<Point>& points, const std::vector<double MachineCosts
         known += point.amounts[i] * (costs.*point.costs[i]);
       } else {
         observation.amounts[static_cast<std::size_t>(found - wanted.begin())] = point.amounts[i];
-        about = true;
       }
     }
-    if (!about) continue;
     observation.seconds = std::max(observation.seconds - known, observation.seconds / 100);
     seen.push_back(std::move(observation));
   }
@@ -84,12 +82,7 @@ MachineCosts measure_costs(const ModelInfo& model, const Head& head,
   fit(points, {&Costs::head_read, &Costs::head_add}, costs);
   fit(points, {&Costs::float32_read, &Costs::float32_add}, costs);
   fit(points, {&Costs::int8_read, &Costs::int8_add}, costs);
-  // Composed rows are told apart by their own measurement, after what both share is known.
-  std::vector<Point> pooled;
-  for (const Point& point : points) {
-    if (point.costs.front() == &Costs::pool_read) pooled.push_back(point);
-  }
-  fit(pooled, {&Costs::pool_read, &Costs::gate_add, &Costs::delta_add}, costs);
+  fit(points, {&Costs::pool_read, &Costs::gate_add, &Costs::delta_add}, costs);
   for (double Costs::*const single :
        {&Costs::composed_read, &Costs::compose_copy, &Costs::compose_sum, &Costs::quantise,
         &Costs::list_entry, &Costs::copy_logit, &Costs::interpolate_word}) {

@@ -83,8 +83,8 @@ std::span<const float> Measurements::small_weights(std::size_t count) {
 void Measurements::add_head(std::vector<Point>& all) {
   for (const std::int64_t rows : {1, 4, 16, 32}) {
     const double weights = real(vocab_) * real(d_);
-    all.push_back({{&MachineCosts::head_read, &MachineCosts::head_add},
-                   {weights, weights * real(rows)},
+    all.push_back({{&MachineCosts::head_read, &MachineCosts::head_add, &MachineCosts::parallel_run},
+                   {weights, weights * real(rows), 1},
                    [this, rows] {
                      kernels::head_product(head_.weight.view(), inputs(rows), outputs(rows), true,
                                            threads_);
@@ -100,13 +100,14 @@ double Measurements::touched(std::int64_t rows) const {
 void Measurements::add_projected(std::vector<Point>& all) {
   for (const std::int64_t rows : {1, 4, 32}) {
     const double added = real(rows * std::ssize(masks_.front())) * real(vocab_);
-    const std::vector<double> amounts = {touched(rows) * real(vocab_), added};
-    all.push_back({{&MachineCosts::float32_read, &MachineCosts::float32_add},
+    const std::vector<double> amounts = {touched(rows) * real(vocab_), added, 1};
+    all.push_back(
+        {{&MachineCosts::float32_read, &MachineCosts::float32_add, &MachineCosts::parallel_run},
+         amounts,
+         [this, rows] { project_float32(rows); }});
+    all.push_back({{&MachineCosts::int8_read, &MachineCosts::int8_add, &MachineCosts::parallel_run},
                    amounts,
-                   [this, rows] { project_float32(rows); }});
-    all.push_back({{&MachineCosts::int8_read, &MachineCosts::int8_add}, amounts, [this, rows] {
-                     project_int8(rows);
-                   }});
+                   [this, rows] { project_int8(rows); }});
   }
   const std::int64_t rounded = std::min<std::int64_t>(64, adapters_);
   all.push_back({{&MachineCosts::quantise}, {real(rounded * vocab_)}, [this, rounded] {
@@ -140,8 +141,8 @@ void Measurements::project_int8(std::int64_t rows) {
 
 void Measurements::add_passes(std::vector<Point>& all) {
   const std::int64_t rows = std::min(kRows, 2 * threads_.threads());
-  all.push_back({{&MachineCosts::interpolate_word},
-                 {real(vocab_) * real((rows + threads_.threads() - 1) / threads_.threads())},
+  all.push_back({{&MachineCosts::interpolate_word, &MachineCosts::parallel_run},
+                 {real(vocab_) * real((rows + threads_.threads() - 1) / threads_.threads()), 1},
                  [this, rows] {
                    std::vector<kernels::MixtureRow> mixed;
                    for (std::int64_t i = 0; i < rows; ++i) {

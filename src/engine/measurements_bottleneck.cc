@@ -58,11 +58,13 @@ void Measurements::add_pool(std::vector<Point>& all) {
   const double elements = real(std::ssize(masks_.front())) * real(d_);
   for (const std::int64_t rows : {std::int64_t{1}, kRowsPerTask}) {
     const double added = elements * real(rows);
-    all.push_back({{&MachineCosts::pool_read, &MachineCosts::gate_add, &MachineCosts::delta_add},
-                   {elements, added, 0},
+    all.push_back({{&MachineCosts::pool_read, &MachineCosts::gate_add, &MachineCosts::delta_add,
+                    &MachineCosts::parallel_run},
+                   {elements, added, 0, 1},
                    [this, rows] { run_tasks(rows, pooled_, false); }});
-    all.push_back({{&MachineCosts::pool_read, &MachineCosts::gate_add, &MachineCosts::delta_add},
-                   {2 * elements, added, added},
+    all.push_back({{&MachineCosts::pool_read, &MachineCosts::gate_add, &MachineCosts::delta_add,
+                    &MachineCosts::parallel_run},
+                   {2 * elements, added, added, 1},
                    [this, rows] { run_tasks(rows, pooled_, true); }});
   }
   all.push_back({{&MachineCosts::list_entry}, {2 * real(std::ssize(masks_.front()))}, [this] {
@@ -79,8 +81,9 @@ void Measurements::add_composed(std::vector<Point>& all) {
     own_.push_back(std::move(bottleneck));
   }
   const double elements = real(std::ssize(masks_.front())) * real(d_);
-  all.push_back({{&MachineCosts::composed_read, &MachineCosts::gate_add, &MachineCosts::delta_add},
-                 {2 * elements, elements, elements},
+  all.push_back({{&MachineCosts::composed_read, &MachineCosts::gate_add, &MachineCosts::delta_add,
+                  &MachineCosts::parallel_run},
+                 {2 * elements, elements, elements, 1},
                  [this] { run_tasks(1, own_, true); }});
   all.push_back({{&MachineCosts::compose_copy}, {2 * elements}, [this] {
                    (void)kernels::compose_mixture(select(next_mask(), 1), 1, d_);

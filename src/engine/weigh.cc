@@ -54,7 +54,7 @@ std::string_view refusal(const EngineOptions& options, const WorkShape& shape,
   if (shape.algebra == Algebra::kSeparate) return "the separate algebra has no projection";
   if (shape.form == Form::kDistribution) return "the norm of the distribution form needs the delta";
   if (plan.bytes_kept > options.cache_bytes) return "the projection does not fit the cache";
-  if (plan.type != options.projection) return "the options ask for another type";
+  if (plan.type != options.projection) return "the options ask for U in another type";
   return {};
 }
 

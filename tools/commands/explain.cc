@@ -99,10 +99,10 @@ void print_text(const Report& report) {
   std::string text = table.text();
   text += message("chosen (*): ", report.found.why, "\n");
   for (const std::string& change : report.found.changes) text += message("  ", change, "\n");
-  text +=
-      message("expected: ", report.engine.expected_rows, " rows in ", report.found.steps,
-              " steps of ", report.engine.expected_rows_per_step, " rows and ",
-              report.engine.expected_masks_per_step, " masks; costs: ", costs_text(report), "\n");
+  text += message("expected: ", report.engine.expected_rows, " rows, ",
+                  report.engine.expected_rows_per_step,
+                  " a step; distinct masks in a step: ", report.engine.expected_masks_per_step,
+                  "; costs: ", costs_text(report), "\n");
   print(text);
 }
 

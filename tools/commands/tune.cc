@@ -91,7 +91,7 @@ void add_tune(Command app, Context& context) {
   command.option("--adapters", options->adapters, "Size of the pool to measure with")
       .shows_default()
       .within(64, 1 << 16);
-  command.option("--rounds", options->rounds, "Each figure is the median of so many measurements")
+  command.option("--rounds", options->rounds, "Each figure is the least of so many measurements")
       .shows_default()
       .within(1, 1000);
   command.runs(context, [&context, options] { return run_tune(context, *options); });
