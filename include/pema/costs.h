@@ -13,23 +13,23 @@ namespace pema {
 /// (docs/decisions/0006-planner.md). Results never depend on them but through the strategy that is
 /// chosen for a lease.
 struct MachineCosts {
-  double head_read = 6.0e-11;        ///< per weight of W [V, d] that is read; all threads
-  double head_add = 7.0e-12;         ///< per weight and row of head_product; all threads
+  double head_read = 1.7e-10;        ///< per weight of W [V, d] that is read; all threads
+  double head_add = 1.4e-11;         ///< per weight and row of head_product; all threads
   double float32_read = 1.0e-10;     ///< per element of U in float32 that is read; all threads
-  double float32_add = 3.0e-11;      ///< per element of U that is added to a row; all threads
-  double int8_read = 1.0e-11;        ///< the same for U in int8
-  double int8_add = 1.3e-11;         ///< the same for U in int8
-  double quantise = 1.0e-9;          ///< per element of U that is rounded to int8; all threads
-  double pool_read = 5.0e-11;        ///< per element of a pool's rows that a group of rows reads
-  double composed_read = 5.0e-11;    ///< per element of a composed bottleneck that it reads
-  double gate_add = 5.0e-11;         ///< per element and row of x -> latent values
-  double delta_add = 5.0e-11;        ///< per element and row of latent values -> delta
-  double compose_copy = 4.0e-10;     ///< per element that a composed mixture copies
-  double compose_sum = 1.0e-10;      ///< per element that composing a separate pair of masks adds
-  double list_entry = 1.5e-8;        ///< per row of an adapter that is listed for a group
-  double copy_logit = 4.0e-10;       ///< per base logit copied to start a personal row with
-  double interpolate_word = 1.2e-9;  ///< per word of a row of `interpolate`
-  double parallel_run = 5.0e-6;      ///< per loop that is split over the threads
+  double float32_add = 6.1e-11;      ///< per element of U that is added to a row; all threads
+  double int8_read = 2.5e-11;        ///< the same for U in int8
+  double int8_add = 2.1e-11;         ///< the same for U in int8
+  double quantise = 1.6e-9;          ///< per element of U that is rounded to int8; all threads
+  double pool_read = 3.1e-10;        ///< per element of a pool's rows that a group of rows reads
+  double composed_read = 3.1e-10;    ///< per element of a composed bottleneck that it reads
+  double gate_add = 3.3e-11;         ///< per element and row of x -> latent values
+  double delta_add = 3.3e-11;        ///< per element and row of latent values -> delta
+  double compose_copy = 2.5e-9;      ///< per element that a composed mixture copies
+  double compose_sum = 1.8e-10;      ///< per element that composing a separate pair of masks adds
+  double list_entry = 2.7e-8;        ///< per row of an adapter that is listed for a group
+  double copy_logit = 5.7e-10;       ///< per base logit copied to start a personal row with
+  double interpolate_word = 2.2e-9;  ///< per word of a row of `interpolate`
+  double parallel_run = 1.6e-6;      ///< per loop that is split over the threads
 };
 
 /// One cost: its stable name (the key in files and JSON), and what it is counted by.

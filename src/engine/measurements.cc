@@ -12,7 +12,7 @@
 namespace pema::engine {
 namespace {
 
-constexpr std::int64_t kRows = 32;  // of the largest batch that is measured
+constexpr std::int64_t kRows = 64;  // of the largest batch that is measured
 
 double real(std::int64_t value) { return static_cast<double>(value); }
 
@@ -81,7 +81,7 @@ std::span<const float> Measurements::small_weights(std::size_t count) {
 }
 
 void Measurements::add_head(std::vector<Point>& all) {
-  for (const std::int64_t rows : {1, 4, 16, 32}) {
+  for (const std::int64_t rows : {1, 4, 16, 64}) {
     const double weights = real(vocab_) * real(d_);
     all.push_back({{&MachineCosts::head_read, &MachineCosts::head_add, &MachineCosts::parallel_run},
                    {weights, weights * real(rows), 1},
