@@ -63,7 +63,8 @@ class Stopwatch {
 
 struct Engine::Impl {
   engine::Context context;
-  StepSeconds seconds{};  // of the last walk
+  StepSeconds walked{};   // of the last walk
+  StepSeconds seconds{};  // of the last step
 
   /// Steps 1 to 7; personal logits go into `personal` [rows, V].
   engine::Walk walk(const Batch& batch, MatrixView<float> personal) {
@@ -72,11 +73,11 @@ struct Engine::Impl {
     engine::look_up(walk);
     Stopwatch watch;
     engine::compose(context, walk);
-    seconds.compose = watch.lap();
+    walked.compose = watch.lap();
     engine::apply(context, walk);
-    seconds.apply = watch.lap();
+    walked.apply = watch.lap();
     engine::project(context, walk, personal);
-    seconds.project = watch.lap();
+    walked.project = watch.lap();
     engine::recall(context, walk);
     return walk;
   }
@@ -117,7 +118,8 @@ void Engine::step(const Batch& batch, MatrixView<float> out) {
   const engine::Walk walk = impl_->walk(batch, out);
   Stopwatch watch;
   engine::interpolate(impl_->context, walk, out);
-  impl_->seconds.interpolate = watch.lap();
+  impl_->walked.interpolate = watch.lap();
+  impl_->seconds = impl_->walked;
 }
 
 std::vector<double> Engine::target_log_probabilities(const Batch& batch,

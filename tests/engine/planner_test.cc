@@ -184,6 +184,10 @@ TEST_F(PlannerChoice, AStepSaysWhatItsPartsTook) {
   (void)run_step(engine, batch.view());
   EXPECT_GT(engine.step_seconds().project, 0.0);
   EXPECT_GT(engine.step_seconds().interpolate, 0.0);
+  const double before = engine.step_seconds().total();
+  const std::vector<std::int64_t> words = {1, 2};
+  (void)engine.target_log_probabilities(batch.view(), words);
+  EXPECT_EQ(engine.step_seconds().total(), before) << "not a step";
 }
 
 /// Asks to stop after so many reports.
