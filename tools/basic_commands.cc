@@ -1,11 +1,13 @@
 #include "tools/command_line.h"
 #include "tools/commands/data.h"
 #include "tools/commands/doctor.h"
+#include "tools/commands/explain.h"
 #include "tools/commands/generate.h"
 #include "tools/commands/init.h"
 #include "tools/commands/memory.h"
 #include "tools/commands/pool.h"
 #include "tools/commands/profile.h"
+#include "tools/commands/tune.h"
 #include "tools/program.h"
 
 namespace pema::tools {
@@ -17,6 +19,8 @@ void add_basic_commands(Command app, Context& context) {
   add_memory(app, context);
   add_profile(app, context);
   add_generate(app, context);
+  add_explain(app, context);
+  add_tune(app, context);
   add_doctor(app, context);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "pema/planner.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/progress_bar.h"
 
@@ -59,6 +60,36 @@ std::string Context::projection_folder() {
 
 std::string Context::feature_folder(const std::string& asked) {
   return asked.empty() ? cache_folder() + "/features" : asked;
+}
+
+std::string Context::machine_file_name() const {
+  return machine_file_path(cache_folder(), processor_name(), thread_count(options.threads));
+}
+
+std::optional<MachineFile> Context::machine_file() const {
+  if (!find_cache_folder()) return std::nullopt;
+  return load_machine_file(machine_file_name(), processor_name(), thread_count(options.threads));
+}
+
+EngineOptions Context::engine_options() const {
+  EngineOptions engine;
+  engine.threads = options.threads;
+  engine.projection_folder = projection_folder();
+  if (const std::optional<MachineFile> file = machine_file()) engine.costs = file->costs;
+  return engine;
+}
+
+void Context::choose_projection(const std::string& text, const ModelInfo& model, const Lease* lease,
+                                EngineOptions& engine) {
+  const bool personal = lease != nullptr && lease->pool != nullptr && !lease->inert();
+  if (text != "auto") {
+    engine.projection = parse_number_type(text);
+  } else if (personal) {
+    engine.projection = ::pema::choose_projection(model, engine, *lease);
+  }
+  if (personal && projection_is_stored(model, engine, *lease->pool)) {
+    engine.made_projections.push_back(lease->pool->digest());
+  }
 }
 
 std::optional<std::string> Context::default_model() {

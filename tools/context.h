@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 
+#include "pema/engine.h"
 #include "pema/plm/language_model.h"
 #include "pema/progress.h"
 #include "pema/store.h"
+#include "tools/machine_file.h"
 
 namespace pema::tools {
 
@@ -61,6 +63,19 @@ class Context {
   [[nodiscard]] static std::string cache_folder();
   /// Where projections of pools are kept; empty, and so nowhere, when there is no cache_folder.
   [[nodiscard]] static std::string projection_folder();
+  /// Where `pema tune` keeps the costs of this machine with --threads threads. Throws as
+  /// cache_folder.
+  [[nodiscard]] std::string machine_file_name() const;
+  /// The costs, nothing when they were never measured. Throws as load_machine_file.
+  [[nodiscard]] std::optional<MachineFile> machine_file() const;
+  /// For an engine of this run: --threads, and this machine's costs where they were measured.
+  /// Throws as machine_file.
+  [[nodiscard]] EngineOptions engine_options() const;
+  /// Sets the type of U to what --projection `text` means for `lease` (null: no profile; "auto" is
+  /// the type with the least predicted time), and tells the planner when that U is stored already.
+  /// Throws kInvalidArgument.
+  static void choose_projection(const std::string& text, const ModelInfo& model, const Lease* lease,
+                                EngineOptions& engine);
   /// Where features are cached: `asked`, or a folder in cache_folder() when it is empty. Throws as
   /// cache_folder.
   [[nodiscard]] static std::string feature_folder(const std::string& asked);

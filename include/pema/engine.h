@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pema/adapter.h"
+#include "pema/costs.h"
 #include "pema/executor.h"
 #include "pema/gate.h"
 #include "pema/mask.h"
@@ -92,10 +93,16 @@ struct EngineOptions {
   std::int64_t threads = 0;     ///< 0: one per hardware thread; results do not depend on it
   Executor executor = {};  ///< runs the parts of a step instead of threads of the engine's own, at
                            ///< most `threads` in a call; beside llama.cpp: plm::openmp_executor()
-  /// Personal rows that this engine will serve in its life, as far as the caller knows; kAuto
-  /// projects only where that pays for computing U. A fixed number, because a choice by the rows at
-  /// hand would let a row's neighbours change its bits.
-  std::int64_t expected_rows = 0;
+  /// What the planner expects, as far as the caller knows. Fixed numbers, because a choice by the
+  /// rows at hand would let a row's neighbours change its bits (docs/decisions/0006-planner.md).
+  std::int64_t expected_rows = 0;  ///< personal rows in the engine's life; kAuto makes what is made
+                                   ///< once (U, composed masks) only where they pay for it; 0: one
+                                   ///< step
+  std::int64_t expected_rows_per_step = 1;   ///< personal rows of one step
+  std::int64_t expected_masks_per_step = 1;  ///< distinct masks among them
+  std::vector<Digest> made_projections{};    ///< pools whose U costs nothing to make, because it is
+                                             ///< stored; kAuto counts it as made
+  MachineCosts costs{};                      ///< of this machine: measure_costs, `pema tune`
   /// Folder where projections of pools are kept between runs, made when it is missing; empty: none.
   /// Anybody may empty it at any time. A projection that is read has the bits that this library
   /// once computed on a machine with the same folder.
@@ -162,6 +169,8 @@ class Engine {
                                                              std::span<const std::int64_t> targets);
 
   [[nodiscard]] CacheStats cache_stats() const;
+  /// Seconds that the last call of `step` spent where strategies differ; zeros before the first.
+  [[nodiscard]] StepSeconds step_seconds() const;
 
  private:
   struct Impl;

@@ -53,6 +53,8 @@ class BottleneckCache {
   [[nodiscard]] std::shared_ptr<const CacheEntry> find(const CacheKey& key);
   /// After a find() that gave null.
   std::shared_ptr<const CacheEntry> put(const CacheKey& key, CacheEntry made);
+  /// Whether `get` would find it. Changes neither counts nor the order of use.
+  [[nodiscard]] bool holds(const CacheKey& key) const { return index_.contains(key); }
   [[nodiscard]] const CacheStats& stats() const noexcept { return stats_; }
   /// For those who fill entries, to count what they read and wrote.
   [[nodiscard]] CacheStats& stats() noexcept { return stats_; }

@@ -68,9 +68,9 @@ CacheEntry make_projection(Context& context, const Pool& pool) {
 
 /// The same from the folder of projections, where there is one.
 CacheEntry stored_projection(Context& context, const Pool& pool) {
-  const ProjectionKey key{pool.digest(), context.options.projection, std::ssize(up_rows(pool)),
-                          context.model.vocab};
-  return load_or_make_projection(context.options.projection_folder, key, context.cache.stats(),
+  return load_or_make_projection(context.options.projection_folder,
+                                 projection_key(context.model, context.options.projection, pool),
+                                 context.cache.stats(),
                                  [&] { return make_projection(context, pool); });
 }
 

@@ -2,7 +2,9 @@
 #include "pema/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
+#include <utility>
 
 #include "kernels/half.h"
 #include "kernels/head_norm.h"
@@ -67,19 +69,37 @@ Batch slice(const Batch& batch, std::int64_t first, std::int64_t rows) {
   return part;
 }
 
+/// Seconds since it was made or last asked.
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 struct Engine::Impl {
   engine::Context context;
+  StepSeconds walked{};   // of the last walk
+  StepSeconds seconds{};  // of the last step
 
   /// Steps 1 to 7; personal logits go into `personal` [rows, V].
   engine::Walk walk(const Batch& batch, MatrixView<float> personal) {
     engine::check(context, batch);
     engine::Walk walk = engine::plan(context, batch);
     engine::look_up(walk);
+    Stopwatch watch;
     engine::compose(context, walk);
+    walked.compose = watch.lap();
     engine::apply(context, walk);
+    walked.apply = watch.lap();
     engine::project(context, walk, personal);
+    walked.project = watch.lap();
     engine::recall(context, walk);
     return walk;
   }
@@ -107,7 +127,10 @@ struct Engine::Impl {
     PEMA_CHECK(!overlap(out, batch.logits) && !overlap(out, batch.features), kInvalidArgument,
                "out overlaps the batch's logits or features; give it memory of its own");
     const engine::Walk finished = walk(batch, out);
+    Stopwatch watch;
     engine::interpolate(context, finished, out);
+    walked.interpolate = watch.lap();
+    seconds = walked;
   }
 
   std::vector<double> target_log_probabilities(const Batch& batch,
@@ -151,8 +174,7 @@ struct Engine::Impl {
 
 Engine::Engine(const ModelInfo& model, const Head& head, EngineOptions options) {
   engine::check_head(model, head);
-  PEMA_CHECK(options.expected_rows >= 0, kInvalidArgument, "expected_rows is ",
-             options.expected_rows, "; it must not be negative");
+  engine::check_expectations(options);
   impl_ = std::unique_ptr<Impl>(new Impl{engine::Context(model, head, options)});
 }
 
@@ -172,6 +194,8 @@ std::vector<double> Engine::target_log_probabilities(const Batch& batch,
 }
 
 CacheStats Engine::cache_stats() const { return impl_->context.cache.stats(); }
+
+StepSeconds Engine::step_seconds() const { return impl_->seconds; }
 
 void base_logits(const Head& head, MatrixView<const float> features, MatrixView<float> out,
                  std::int64_t threads) {

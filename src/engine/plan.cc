@@ -34,49 +34,32 @@ Strategy parse_strategy(std::string_view text) {
 namespace engine {
 namespace {
 
-std::int64_t selected_count(const ProfileMask& mask) {
-  return mask.soft() ? mask.size() : mask.down.popcount();
-}
-
-/// Whether U is worth its making: multiplications of the expected rows through U, with the making,
-/// against the same rows through the head.
-bool projection_pays(const ModelInfo& model, const EngineOptions& options, const Lease& lease) {
-  const PoolInfo& info = lease.pool->info();
-  const AdapterBlock* shared = lease.pool->shared();
-  const std::int64_t shared_rows = shared ? shared->view().count * shared->view().rank : 0;
-  const std::int64_t rows_of_u = shared_rows + info.adapters * info.rank;
-  const auto value_bytes = static_cast<double>(bytes_of(options.projection));
-  const double u_bytes =
-      value_bytes * static_cast<double>(rows_of_u) * static_cast<double>(model.vocab);
-  const double read = static_cast<double>(shared_rows + selected_count(lease.mask) * info.rank);
-  const auto served = static_cast<double>(options.expected_rows);
-  const auto d = static_cast<double>(model.hidden);
-  return u_bytes <= static_cast<double>(options.cache_bytes) &&
-         static_cast<double>(rows_of_u) * d + served * read < served * d;
+/// Composed or factored change no bit, and it was kAuto that left the choice to us.
+bool may_compose(const EngineOptions& options, const Group& group) {
+  return options.strategy == Strategy::kAuto && group.strategy == Strategy::kFactored &&
+         group.lease->pool->info().algebra == Algebra::kMixture && !group.lease->mask.none();
 }
 
 }  // namespace
 
 Strategy choose_strategy(const ModelInfo& model, const EngineOptions& options, const Lease& lease) {
   const PoolInfo& info = lease.pool->info();
-  const bool separate = info.algebra == Algebra::kSeparate;
+  const bool mixture = info.algebra == Algebra::kMixture;
   switch (options.strategy) {
     case Strategy::kComposed:
     case Strategy::kFactored:
       return options.strategy;
     case Strategy::kProjected:
-      PEMA_CHECK(!separate, kUnsupported, "strategy projected needs the mixture algebra, the pool ",
+      PEMA_CHECK(mixture, kUnsupported, "strategy projected needs the mixture algebra, the pool ",
                  "of profile '", lease.name, "' uses separate; choose auto, composed or factored");
       // The norm needs the delta itself, so that only the residual form skips the head.
       return info.form == Form::kResidual ? Strategy::kProjected : Strategy::kFactored;
     case Strategy::kAuto:
       break;
   }
-  if (separate) return Strategy::kComposed;
-  if (info.form == Form::kResidual && projection_pays(model, options, lease)) {
-    return Strategy::kProjected;
-  }
-  return Strategy::kFactored;
+  const std::vector<StrategyPlan> plans = weigh(model, options, lease);
+  const Strategy chosen = plans[cheapest(plans)].strategy;
+  return mixture && chosen == Strategy::kComposed ? Strategy::kFactored : chosen;
 }
 
 Walk plan(const Context& context, const Batch& batch) {
@@ -103,8 +86,15 @@ Walk plan(const Context& context, const Batch& batch) {
   }
   std::int64_t next = 0;
   for (std::size_t g = 0; g < walk.groups.size(); ++g) {
-    walk.groups[g].begin = walk.groups[g].end = next;
+    Group& group = walk.groups[g];
+    group.begin = group.end = next;
     next += size[g];
+    if (may_compose(context.options, group)) {
+      const CacheKey key{EntryKind::kComposed, group.lease->pool->digest(),
+                         group.lease->mask_digest};
+      group.strategy = same_bits_strategy(context.model, context.options, *group.lease, size[g],
+                                          context.cache.holds(key));
+    }
   }
   walk.row_order.resize(static_cast<std::size_t>(next));
   for (std::size_t i = 0; i < walk.rows.size(); ++i) {

@@ -9,6 +9,7 @@
 
 #include "kernels/half.h"
 #include "pema/error.h"
+#include "pema/planner.h"
 #include "src/core/atomic_file.h"
 #include "src/core/checked_math.h"
 #include "src/core/metadata.h"
@@ -187,4 +188,24 @@ CacheEntry load_or_make_projection(const std::string& folder, const ProjectionKe
   return made;
 }
 
+ProjectionKey projection_key(const ModelInfo& model, NumberType type, const Pool& pool) {
+  const AdapterBlock* shared = pool.shared();
+  const std::int64_t rows =
+      (shared != nullptr ? shared->view().up.rows : 0) + pool.info().adapters * pool.info().rank;
+  return {pool.digest(), type, rows, model.vocab};
+}
+
 }  // namespace pema::engine
+
+namespace pema {
+
+bool projection_is_stored(const ModelInfo& model, const EngineOptions& options, const Pool& pool) {
+  if (options.projection_folder.empty()) return false;
+  std::error_code unreadable;
+  return std::filesystem::is_regular_file(
+      engine::projection_path(options.projection_folder,
+                              engine::projection_key(model, options.projection, pool)),
+      unreadable);
+}
+
+}  // namespace pema

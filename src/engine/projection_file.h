@@ -24,6 +24,10 @@ struct ProjectionKey {
   std::int64_t cols = 0;  ///< V
 };
 
+/// The key of a pool's projection.
+[[nodiscard]] ProjectionKey projection_key(const ModelInfo& model, NumberType type,
+                                           const Pool& pool);
+
 /// The file of `key` in `folder`.
 [[nodiscard]] std::string projection_path(const std::string& folder, const ProjectionKey& key);
 

@@ -117,7 +117,8 @@ TEST(EngineCache, ManyMasksStayWithinTheBudget) {
   info.algebra = Algebra::kSeparate;
   const auto pool = random_pool(model, info);
   const std::int64_t one = 4 * (2 * kRank * kHidden + kRank);
-  Engine engine(model.info, model.head, {.cache_bytes = 3 * one + 1});
+  Engine engine(model.info, model.head,
+                {.strategy = Strategy::kComposed, .cache_bytes = 3 * one + 1});
   for (int i = 0; i < 20; ++i) {
     const Lease lease = make_lease("p", pool, random_mask(random, Algebra::kSeparate, false));
     const TinyBatch batch(model, {&lease});

@@ -314,7 +314,8 @@ TEST(CompositionTypes, WhatFloat16CannotHoldIsRefused) {
   mask.up.set(0);
   const Lease lease = make_lease("p", pool, mask);
   const TinyBatch batch(model, {&lease});
-  Engine engine(model.info, model.head, {.composition = NumberType::kFloat16});
+  Engine engine(model.info, model.head,
+                {.strategy = Strategy::kComposed, .composition = NumberType::kFloat16});
   expect_error(
       ErrorCode::kInvalidArgument, [&] { (void)run_step(engine, batch.view()); }, "float16");
 }

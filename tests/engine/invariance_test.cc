@@ -156,6 +156,85 @@ TEST(Strategies, ComposedAndFactoredMixturesAreTheSameBits) {
   for (std::int64_t row = 0; row < 3; ++row) EXPECT_TRUE(equal_rows(a, row, b, row));
 }
 
+/// Costs at which a batch's rows and the cache decide between composed and factored.
+MachineCosts undecided_costs() {
+  MachineCosts costs;
+  costs.float32_add = 1e-3;  // never projected
+  costs.pool_read = 1e-8;
+  costs.composed_read = 0;
+  costs.compose_copy = 2e-7;
+  costs.compose_sum = 2e-5;
+  costs.gate_add = 1e-6;
+  return costs;
+}
+
+TEST(Strategies, WhatTheBatchMayChooseChangesNoBit) {
+  const TinyModel model;
+  std::mt19937 random(4);
+  std::vector<Lease> leases;
+  for (const Form form : {Form::kResidual, Form::kDistribution}) {
+    for (const bool soft : {false, true}) {
+      PoolInfo info;
+      info.form = form;
+      leases.push_back(
+          make_lease("p", random_pool(model, info), random_mask(random, Algebra::kMixture, soft)));
+    }
+  }
+  std::vector<const Lease*> rows;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    for (const Lease& lease : leases) rows.push_back(&lease);
+  }
+  const TinyBatch batch(model, rows);
+  Engine factored(model.info, model.head, {.strategy = Strategy::kFactored});
+  const Matrix<float> expected = run_step(factored, batch.view());
+  std::int64_t composed_at_once = 0;
+  std::int64_t never_composed = 0;
+  for (const std::int64_t cache : {0, 20'000, 1 << 20}) {
+    for (const std::int64_t life : {0, 1000}) {
+      EngineOptions options{.cache_bytes = cache, .threads = 2, .expected_rows = life};
+      options.costs = undecided_costs();
+      Engine engine(model.info, model.head, options);
+      for (int repeat = 0; repeat < 3; ++repeat) {
+        const Matrix<float> out = run_step(engine, batch.view());
+        for (std::int64_t row = 0; row < out.rows(); ++row) {
+          EXPECT_TRUE(equal_rows(out, row, expected, row)) << "cache " << cache << ", row " << row;
+          const Matrix<float> alone = run_step(engine, one_row(batch, row));
+          EXPECT_TRUE(equal_rows(alone, 0, expected, row)) << "alone, row " << row;
+        }
+      }
+      (engine.cache_stats().misses > 0 ? composed_at_once : never_composed) += 1;
+    }
+  }
+  EXPECT_GT(composed_at_once, 0) << "nothing was ever composed: the test looks at nothing";
+  EXPECT_GT(never_composed, 0);
+}
+
+TEST(Strategies, ASeparatePairOfMasksIsComputedAsItsLeaseSays) {
+  // More rows would make composing pay, but its bits are others: the rows at hand may not decide.
+  const TinyModel model;
+  std::mt19937 random(4);
+  PoolInfo info;
+  info.algebra = Algebra::kSeparate;
+  const Lease lease =
+      make_lease("p", random_pool(model, info), random_mask(random, Algebra::kSeparate, true));
+  const TinyBatch batch(model, std::vector<const Lease*>(40, &lease));
+  EngineOptions options{.threads = 1};
+  options.costs = undecided_costs();
+  Engine engine(model.info, model.head, options);
+  Engine factored(model.info, model.head, {.strategy = Strategy::kFactored});
+  Engine composed(model.info, model.head, {.strategy = Strategy::kComposed});
+  const Matrix<float> out = run_step(engine, batch.view());
+  const Matrix<float> expected = run_step(factored, batch.view());
+  const Matrix<float> other = run_step(composed, batch.view());
+  std::int64_t differing = 0;
+  for (std::int64_t row = 0; row < out.rows(); ++row) {
+    EXPECT_TRUE(equal_rows(out, row, expected, row)) << row;
+    EXPECT_TRUE(equal_rows(run_step(engine, one_row(batch, row)), 0, out, row)) << row;
+    differing += equal_rows(other, row, expected, row) ? 0 : 1;
+  }
+  EXPECT_GT(differing, 0) << "composing changed no bit: the test looks at nothing";
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Invariance,
                          testing::Values(Strategy::kAuto, Strategy::kComposed, Strategy::kFactored,
                                          Strategy::kProjected),

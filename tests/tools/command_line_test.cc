@@ -15,11 +15,26 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 const std::vector<std::vector<std::string>> kCommands = {
-    {"init"},           {"pool"},          {"pool", "ls"},        {"pool", "show"},
-    {"pool", "verify"}, {"memory"},        {"memory", "add"},     {"memory", "ls"},
-    {"memory", "show"}, {"profile"},       {"profile", "ls"},     {"profile", "show"},
-    {"profile", "set"}, {"profile", "rm"}, {"profile", "export"}, {"profile", "import"},
-    {"generate"},       {"doctor"},
+    {"init"},
+    {"pool"},
+    {"pool", "ls"},
+    {"pool", "show"},
+    {"pool", "verify"},
+    {"memory"},
+    {"memory", "add"},
+    {"memory", "ls"},
+    {"memory", "show"},
+    {"profile"},
+    {"profile", "ls"},
+    {"profile", "show"},
+    {"profile", "set"},
+    {"profile", "rm"},
+    {"profile", "export"},
+    {"profile", "import"},
+    {"generate"},
+    {"explain"},
+    {"tune"},
+    {"doctor"},
 };
 
 class CommandLine : public ::testing::Test {
@@ -37,8 +52,8 @@ TEST_F(CommandLine, HelpListsEveryCommandTheTrainingOnesIncluded) {
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.status, 0);
   EXPECT_EQ(help.err, "");
-  for (const char* command :
-       {"init", "pool", "memory", "profile", "generate", "doctor", "eval", "demo"}) {
+  for (const char* command : {"init", "pool", "memory", "profile", "generate", "explain", "tune",
+                              "doctor", "eval", "demo"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + command + " "));
   }
   EXPECT_THAT(run({"pool", "--help"}).out, HasSubstr("\n  train "));
@@ -209,7 +224,7 @@ TEST_F(CommandLine, DoctorSaysWhatIsMissingAndHowToGetIt) {
   }
   EXPECT_THAT(names, ::testing::ElementsAre("avx2", "cores", "memory", "disk_store", "disk_cache",
                                             "gpu", "openblas", "llama_cpp", "pema_train",
-                                            "changelogs", "model_file", "store"));
+                                            "changelogs", "costs", "model_file", "store"));
   EXPECT_THAT(run({"doctor"}).out, HasSubstr("MISSING  model_file"));
 }
 

@@ -21,6 +21,8 @@ struct Check {
 [[nodiscard]] std::vector<Check> check_machine(const Context& context);
 /// OpenBLAS, llama.cpp, pema-train with LibTorch, the installed packages' documentation.
 [[nodiscard]] std::vector<Check> check_software();
+/// The machine's costs that `pema tune` keeps: there, intact, of this machine and version.
+[[nodiscard]] Check check_costs_file(const Context& context);
 /// The base model's file: there, readable, and, for the model of ./dev setup, with its SHA-256.
 [[nodiscard]] Check check_model(Context& context);
 /// The store named by --store: intact, and made for the base model. `ok` when there is none yet.

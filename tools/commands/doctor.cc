@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ Examples:
 std::vector<Check> all_checks(Context& context) {
   std::vector<Check> checks = check_machine(context);
   for (Check& check : check_software()) checks.push_back(std::move(check));
+  checks.push_back(check_costs_file(context));
   checks.push_back(check_model(context));
   checks.push_back(check_store(context));
   return checks;
@@ -87,6 +89,26 @@ Check check_model(Context& context) {
   } catch (const Error& error) {
     check.detail = error.what();
     check.fix = "./dev setup, or --model FILE";
+  }
+  return check;
+}
+
+Check check_costs_file(const Context& context) {
+  Check check{.name = "costs"};
+  try {
+    const std::optional<MachineFile> file = context.machine_file();
+    check.ok = file.has_value();
+    check.needed = false;
+    if (file) {
+      check.detail = message("measured ", file->measured, " with ", file->threads, " threads, in ",
+                             context.machine_file_name());
+    } else {
+      check.detail = "not measured on this machine: strategies are chosen by built-in costs";
+      check.fix = "pema tune";
+    }
+  } catch (const Error& error) {
+    check.detail = error.what();
+    check.fix = "pema tune";
   }
   return check;
 }

@@ -128,18 +128,19 @@ int run_generate(Context& context, GenerateOptions options) {
   if (personal) (void)require_profile(context.store(OpenMode::kReadOnly), options.profile);
 
   plm::LanguageModel& model = context.model({.context = options.context, .conversations = 1});
-  EngineOptions engine_options;
-  engine_options.strategy = parse_strategy(options.strategy);
-  engine_options.projection = parse_number_type(options.projection);
-  engine_options.threads = context.options.threads;
-  engine_options.executor = plm::openmp_executor();
-  engine_options.projection_folder = Context::projection_folder();
-  Engine engine(model.info(), model.head(), engine_options);
-  Speaker speaker(model, engine, options.context);
+  std::shared_ptr<const Lease> lease;
   if (personal) {
     LeaseBook book(context.store(OpenMode::kReadOnly), model.info());
-    speaker.use(book.acquire(options.profile));
+    lease = book.acquire(options.profile);
   }
+  EngineOptions engine_options = context.engine_options();
+  engine_options.strategy = parse_strategy(options.strategy);
+  engine_options.executor = plm::openmp_executor();
+  engine_options.expected_rows = options.speak.tokens;
+  Context::choose_projection(options.projection, model.info(), lease.get(), engine_options);
+  Engine engine(model.info(), model.head(), engine_options);
+  Speaker speaker(model, engine, options.context);
+  speaker.use(lease);
   if (!context.options.json) options.speak.write = [](std::string_view part) { print(part); };
   if (converse) {
     return run_chat(context, model, speaker, options.speak, options.system);
@@ -199,7 +200,7 @@ void add_generate(Command app, Context& context) {
       .option(
           "--projection", options->projection,
           "What strategy projected keeps the pool's projection in: float32, float16 or bfloat16 "
-          "(half of the bytes), int8 (a quarter)")
+          "(half of the bytes), int8 (a quarter), or auto (whichever is faster)")
       .shows_default();
   command.flag("--show-lambda", options->show_lambda,
                "Say how much the profile weighed at each token");

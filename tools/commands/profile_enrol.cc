@@ -76,9 +76,7 @@ int run_enrol(Context& context, Options options) {
   const std::vector<PersonMaterial> material =
       take_features(context, model, alone, options.features);
 
-  EngineOptions engine_options;
-  engine_options.threads = context.options.threads;
-  Engine engine(model.info(), model.head(), engine_options);
+  Engine engine(model.info(), model.head(), context.engine_options());
   LeaseBook leases(store, model.info());
   train::BaseScores scores;
   Workshop shop{store,

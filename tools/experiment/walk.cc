@@ -42,6 +42,7 @@ WalkOptions make_walk_options(Context& context, const std::string& work, const s
   options.work = work;
   options.cache = Context::feature_folder(cache);
   options.threads = context.options.threads;
+  options.costs = context.engine_options().costs;
   options.progress = &context.progress();
   options.say = [&context](const std::string& line) { context.note(line); };
   return options;
@@ -115,6 +116,7 @@ void Walk::open_store() {
   leases_ = std::make_unique<LeaseBook>(*store_, model_.info());
   EngineOptions engine;
   engine.threads = options_.threads;
+  engine.costs = options_.costs;
   engine_ = std::make_unique<Engine>(model_.info(), model_.head(), engine);
   timings_ = Timings::load(store_folder_ + "/timings.json");
 }

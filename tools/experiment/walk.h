@@ -25,6 +25,7 @@ struct WalkOptions {
                       ///< inputs are found in it
   std::string cache;  ///< folder of the feature cache
   std::int64_t threads = 0;
+  MachineCosts costs{};  ///< for the engine's planner
   Progress* progress = nullptr;
   std::function<void(const std::string&)> say;  ///< one line per step
 };

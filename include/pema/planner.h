@@ -1,0 +1,74 @@
+/// The planner from outside: why a lease is computed as it is, and how a machine's costs are found.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pema/costs.h"
+#include "pema/engine.h"
+#include "pema/progress.h"
+
+namespace pema {
+
+/// One way to compute a lease, and what it is predicted to cost under EngineOptions' expectations.
+struct StrategyPlan {
+  Strategy strategy = Strategy::kFactored;
+  NumberType type = NumberType::kFloat32;  ///< of U; float32 where there is none
+  bool runs = true;            ///< false: the lease cannot be computed so, whatever the options say
+  std::string_view refused{};  ///< why kAuto may not choose it; empty when it may
+  bool exact = true;           ///< float32 throughout; false: U is rounded (docs/numerics.md)
+  StepSeconds step{};          ///< one step, caches warm
+  double once = 0;             ///< seconds for what is made once and kept (U, composed masks)
+  double life = 0;             ///< seconds of all expected steps, with what is made
+  std::int64_t bytes_read = 0;  ///< by one step, caches warm
+  std::int64_t bytes_kept = 0;  ///< by the engine's cache
+};
+
+/// A lease's plans and the choice between them.
+struct Explanation {
+  std::vector<StrategyPlan> plans;   ///< factored, composed, projected in each type
+  std::size_t chosen = 0;            ///< in `plans`: what the engine does
+  std::int64_t steps = 1;            ///< of the expected life
+  std::string why;                   ///< one sentence
+  std::vector<std::string> changes;  ///< what would change the choice, one sentence each
+};
+
+/// What an Engine with these options does with the lease, and why. Depends on its arguments alone.
+/// In the mixture algebra the engine may still take composed for factored from batch to batch: both
+/// give the same bits. Throws kInvalidArgument (a lease without a personal distribution,
+/// expectations out of range), kUnsupported as Engine::step. Thread-safety: reentrant.
+[[nodiscard]] Explanation explain(const ModelInfo& model, const EngineOptions& options,
+                                  const Lease& lease);
+
+/// Whether `options.projection_folder` holds a file for the pool's U in `options.projection`;
+/// whether it is whole shows when it is read. For EngineOptions::made_projections. Thread-safety:
+/// reentrant.
+[[nodiscard]] bool projection_is_stored(const ModelInfo& model, const EngineOptions& options,
+                                        const Pool& pool);
+
+/// The type of U in which kAuto is predicted to take the least seconds, for callers who accept the
+/// error of any (docs/numerics.md); `options.projection` when U is not used. What is
+/// stored (projection_is_stored) counts as made. Throws as explain.
+[[nodiscard]] NumberType choose_projection(const ModelInfo& model, const EngineOptions& options,
+                                           const Lease& lease);
+
+/// How to measure.
+struct MeasureOptions {
+  std::int64_t threads = 0;      ///< as in EngineOptions
+  Executor executor = {};        ///< as in EngineOptions
+  std::int64_t adapters = 1024;  ///< rows of the pool and of U that are measured with; at least 64
+  std::int64_t rounds = 15;      ///< every measurement is the least of so many; at least 1
+  Progress* progress = nullptr;  ///< may be null
+};
+
+/// Runs the engine's kernels at the model's own sizes d and V, all measurements taking turns, and
+/// fits the costs to the least times by least squares of relative errors. Takes seconds, and 7
+/// adapters V bytes of memory. Throws kInvalidArgument, kMismatch (the head is not the model's),
+/// kInterrupted when `progress` asks to stop. Thread-safety: reentrant; other work on the machine
+/// shows.
+[[nodiscard]] MachineCosts measure_costs(const ModelInfo& model, const Head& head,
+                                         const MeasureOptions& options = {});
+
+}  // namespace pema
