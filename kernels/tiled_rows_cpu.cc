@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/tiled_ahead.h"
 #include "kernels/tiled_sums.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -24,49 +25,6 @@ constexpr std::size_t kInt16Entries = 256;
 constexpr std::int64_t kAheadBytes = 128 * 1024;
 constexpr std::int64_t kMostAhead = 3;
 constexpr std::int64_t kOutAhead = 2;
-constexpr std::int64_t kLine = 64;
-
-/// Asks for the used pieces of a later tile, a few at each step of the work on this one: all at
-/// once would fill the queue of outstanding reads and stop the work. Into the second-level cache;
-/// the first holds this tile.
-class Ahead {
- public:
-  /// `tile` may be null: nothing is asked for.
-  HWY_INLINE Ahead(const TiledPlan& plan, const std::byte* tile, std::int64_t lines,
-                   std::uint64_t rate)
-      : next_(plan.used.data()),
-        end_(tile == nullptr ? next_ : next_ + plan.used.size()),
-        tile_(tile),
-        lines_(lines),
-        rate_(rate) {}
-
-  HWY_INLINE void step() {
-    for (owed_ += rate_; owed_ >= kOne && next_ != end_; owed_ -= kOne) ask();
-  }
-  HWY_INLINE void ask() {
-    if (next_ == end_) return;
-    for (std::int64_t line = 0; line < lines_; ++line) {
-      __builtin_prefetch(tile_ + *next_ + line * kLine, 0, 2);
-    }
-    ++next_;
-  }
-  HWY_INLINE void finish() {
-    while (next_ != end_) ask();
-  }
-  /// For step(): `pieces` pieces over `steps` steps.
-  static std::uint64_t rate(std::size_t pieces, std::size_t steps) {
-    return (pieces * kOne + steps) / std::max<std::size_t>(steps, 1);
-  }
-
- private:
-  static constexpr std::uint64_t kOne = 1 << 16;
-  const std::uint32_t* next_;
-  const std::uint32_t* end_;
-  const std::byte* tile_;
-  std::int64_t lines_;
-  std::uint64_t rate_;
-  std::uint64_t owed_ = 0;
-};
 
 using Floats = hn::CappedTag<float, 16>;
 using Shorts = hn::CappedTag<std::int16_t, 32>;
@@ -318,7 +276,7 @@ void sum_typed(const TiledRows& matrix, const TiledPlan& plan, std::int64_t firs
   const std::uint64_t rate =
       Ahead::rate(kWiden ? pieces - (pieces + 1) / 2 : pieces, steps_of<kType>(plan));
   for (std::int64_t t = first; t < last; ++t) {
-    Ahead ahead(plan, t + distance < last ? matrix.tile(t + distance) : nullptr, piece / kLine,
+    Ahead ahead(plan, t + distance < last ? matrix.tile(t + distance) : nullptr, piece / kCacheLine,
                 rate);
     const std::byte* base = matrix.tile(t);
     if constexpr (kWiden) {
@@ -328,8 +286,8 @@ void sum_typed(const TiledRows& matrix, const TiledPlan& plan, std::int64_t firs
     const std::int64_t c = t * width;
     for (const PlannedSum& sum : plan.sums) {
       if (t + kOutAhead + 1 < last) {
-        for (std::int64_t line = 0; line < width * 4 / kLine; ++line) {
-          __builtin_prefetch(sum.out + c + kOutAhead * width + line * (kLine / 4), 1, 3);
+        for (std::int64_t line = 0; line < width * 4 / kCacheLine; ++line) {
+          __builtin_prefetch(sum.out + c + kOutAhead * width + line * (kCacheLine / 4), 1, 3);
         }
       }
       float padded[64];

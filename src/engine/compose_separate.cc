@@ -49,6 +49,7 @@ void compose_together(Context& context, const std::vector<Group*>& groups, bool 
   const Pool& pool = *groups[0]->lease->pool;
   const PoolInfo& info = pool.info();
   std::vector<std::span<const kernels::SelectedAdapter>> profiles;
+  profiles.reserve(groups.size());
   for (const Group* group : groups) profiles.emplace_back(group->selected);
   std::vector<kernels::Composed> composed;
   if (tiles) {
