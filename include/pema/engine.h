@@ -96,6 +96,11 @@ struct EngineOptions {
   /// projects only where that pays for computing U. A fixed number, because a choice by the rows at
   /// hand would let a row's neighbours change its bits.
   std::int64_t expected_rows = 0;
+  /// Base probability, in [0, 0.1], that a row's personal distribution may leave out of account: in
+  /// the `residual` form deltas are computed for the likeliest words alone, the rest of which has
+  /// at most this mass. 0: all words, exact. Above it `kAuto` and `kProjected` run as `kFactored`
+  /// without U; the `distribution` form stays exact. The error is bounded in docs/numerics.md.
+  double neglected_mass = 0.0;
 };
 
 /// What the engine's cache holds and did. Counts since construction.

@@ -82,6 +82,8 @@ Engine::Engine(const ModelInfo& model, const Head& head, EngineOptions options) 
   engine::check_head(model, head);
   PEMA_CHECK(options.expected_rows >= 0, kInvalidArgument, "expected_rows is ",
              options.expected_rows, "; it must not be negative");
+  PEMA_CHECK(options.neglected_mass >= 0.0 && options.neglected_mass <= 0.1, kInvalidArgument,
+             "neglected_mass is ", options.neglected_mass, "; it must lie in [0, 0.1]");
   impl_ = std::unique_ptr<Impl>(new Impl{engine::Context(model, head, options)});
 }
 

@@ -71,6 +71,7 @@ bool projection_pays(const ModelInfo& model, const EngineOptions& options, const
 Strategy choose_strategy(const ModelInfo& model, const EngineOptions& options, const Lease& lease) {
   const PoolInfo& info = lease.pool->info();
   const bool separate = info.algebra == Algebra::kSeparate;
+  const bool listed = neglects(options, info);
   switch (options.strategy) {
     case Strategy::kComposed:
     case Strategy::kFactored:
@@ -78,13 +79,14 @@ Strategy choose_strategy(const ModelInfo& model, const EngineOptions& options, c
     case Strategy::kProjected:
       PEMA_CHECK(!separate, kUnsupported, "strategy projected needs the mixture algebra, the pool ",
                  "of profile '", lease.name, "' uses separate; choose auto, composed or factored");
-      // The norm needs the delta itself, so that only the residual form skips the head.
-      return info.form == Form::kResidual ? Strategy::kProjected : Strategy::kFactored;
+      // The norm needs the delta itself, so that only the residual form skips the head; and a few
+      // words ask for less of W than of U.
+      return info.form == Form::kResidual && !listed ? Strategy::kProjected : Strategy::kFactored;
     case Strategy::kAuto:
       break;
   }
   if (separate) return Strategy::kComposed;
-  if (info.form == Form::kResidual && projection_pays(model, options, lease)) {
+  if (info.form == Form::kResidual && !listed && projection_pays(model, options, lease)) {
     return Strategy::kProjected;
   }
   return Strategy::kFactored;
