@@ -45,6 +45,9 @@ void interpolate_targets(std::span<const MixtureRow> rows, std::int64_t vocab,
                          std::span<const std::int64_t> targets, std::span<double> out,
                          ThreadPool& pool);
 
+/// The largest of the logits; NaN when one is, -inf when there are none. Thread-safety: reentrant.
+[[nodiscard]] float highest_logit(std::span<const float> logits);
+
 /// What softmax needs to know of logits [V]: softmax(l)_w = exp(l_w - maximum) / sum.
 struct LogitSums {
   float maximum = 0;

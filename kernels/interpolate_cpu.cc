@@ -134,8 +134,7 @@ HWY_INLINE double sum_of(std::span<const float> values, float padding, float* ex
   return result;
 }
 
-// exponentials: where exp(l - maximum) goes, [count], or null.
-LogitSums sums_body(std::span<const float> logits, float* exponentials) {
+float highest_body(std::span<const float> logits) {
   const Tag tag;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
   const auto count = static_cast<std::int64_t>(logits.size());
@@ -154,15 +153,19 @@ LogitSums sums_body(std::span<const float> logits, float* exponentials) {
   }
   for (; seen + lanes <= count; seen += lanes) look_at(hn::LoadU(tag, values + seen), 0);
   if (seen < count) look_at(load_end(values + seen, count - seen, kMinusInf), 0);
-  LogitSums sums;
-  if (!hn::AllFalse(tag, nan)) {
-    sums.sum = std::numeric_limits<double>::quiet_NaN();
-    return sums;
-  }
+  if (!hn::AllFalse(tag, nan)) return std::numeric_limits<float>::quiet_NaN();
   const Vector pair = hn::Max(hn::Max(highest[0], highest[1]), hn::Max(highest[2], highest[3]));
-  sums.maximum = hn::GetLane(hn::MaxOfLanes(tag, pair));
-  if (sums.maximum == kMinusInf) {
-    if (exponentials != nullptr) std::fill_n(exponentials, count, 0.0F);
+  return hn::GetLane(hn::MaxOfLanes(tag, pair));
+}
+
+// exponentials: where exp(l - maximum) goes, [count], or null.
+LogitSums sums_body(std::span<const float> logits, float* exponentials) {
+  const Tag tag;
+  const float highest = highest_body(logits);
+  if (std::isnan(highest)) return {0.0F, std::numeric_limits<double>::quiet_NaN()};
+  LogitSums sums{highest, 0.0};
+  if (highest == kMinusInf) {
+    if (exponentials != nullptr) std::fill_n(exponentials, std::ssize(logits), 0.0F);
     return sums;
   }
   const Vector maximum = hn::Set(tag, sums.maximum);
@@ -266,9 +269,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pema::kernels {
 
+HWY_EXPORT(highest_body);
 HWY_EXPORT(sums_body);
 HWY_EXPORT(near_sums_body);
 HWY_EXPORT(mix_body);
+
+float highest_logit(std::span<const float> logits) {
+  return HWY_DYNAMIC_DISPATCH(highest_body)(logits);
+}
 
 LogitSums logit_sums(std::span<const float> logits, float* exponentials) {
   return HWY_DYNAMIC_DISPATCH(sums_body)(logits, exponentials);
