@@ -3,8 +3,9 @@
 //   decode_bench MODEL.gguf LORA.gguf [ROUNDS [TOKENS [THREADS]]]
 //
 // One person, batch 1. Prints one JSON object: tokens per second of each way in every round (they
-// take turns within a round), and milliseconds of a token before and after a switch. Profiles are
-// masks over 1,024 random rank-1 adapters, int8 projection, mixture algebra, residual form.
+// take turns within a round), milliseconds of a token before and after a switch, and what
+// neglecting unlikely words does to the distributions. Profiles are masks over 1,024 random rank-1
+// adapters, int8 projection, mixture algebra, residual form.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/choose.h"
+#include "bench/decode/neglect.h"
 #include "bench/decode/plain_llama.h"
 #include "pema/engine.h"
 #include "pema/error.h"
@@ -32,6 +34,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kAdapters = 1024;
 constexpr std::int64_t kContext = 1024;
 constexpr std::int64_t kSwitchContext = 512;
+constexpr double kNeglectedMass = 1e-2;  // docs/decisions/0005-approximate-vocabulary.md
 constexpr char kPrompt[] =
     "The history of written letters begins with clay tablets. In the first cities, merchants";
 
@@ -120,6 +123,9 @@ struct Bench {
     options.threads = threads;
     options.executor = plm::openmp_executor();
     Engine engine(model->info(), model->head(), options);
+    EngineOptions approximate_options = options;
+    approximate_options.neglected_mass = kNeglectedMass;
+    Engine approximate(model->info(), model->head(), approximate_options);
     PlainLlama plain(model_path, kContext, threads);
     PlainLlama lora(model_path, kContext, threads);
     lora.use_lora(lora.load_lora(lora_path));
@@ -127,6 +133,7 @@ struct Bench {
     const auto k128 = random_lease(pool, 128, random);
     const auto k300 = random_lease(pool, 300, random);
     Json result;
+    result["neglected_mass"] = kNeglectedMass;
     for (std::int64_t round = -1; round < rounds; ++round) {  // the first one warms up
       const auto keep = [&](const char* name, double value) {
         if (round >= 0) result["tokens_per_second"][name].push_back(value);
@@ -135,7 +142,18 @@ struct Bench {
       keep("pema_no_profile", generate(*model, engine, nullptr, prompt, tokens));
       keep("pema_k128", generate(*model, engine, k128, prompt, tokens));
       keep("pema_k300", generate(*model, engine, k300, prompt, tokens));
+      keep("pema_k128_approximate", generate(*model, approximate, k128, prompt, tokens));
+      keep("pema_k300_approximate", generate(*model, approximate, k300, prompt, tokens));
       keep("llama_lora", generate(lora, prompt, tokens));
+    }
+    for (const auto& lease : {k128, k300}) {
+      for (const double temperature : {0.0, 1.0}) {
+        for (Json& row : measure_neglect(*model, *lease, prompt, tokens, temperature, threads)) {
+          row["profile"] = lease->name;
+          row["temperature"] = temperature;
+          result["neglect"].push_back(std::move(row));
+        }
+      }
     }
     std::vector<std::int32_t> context;
     while (std::ssize(context) < kSwitchContext) {

@@ -59,6 +59,16 @@ def promise_decode(promises, result):
     promises.at_most("decode.no_profile", 1, slower["pema_no_profile"], "% slower than plain llama.cpp", conditions)
     promises.at_most("decode.k128", 8, slower["pema_k128"], "% slower than plain llama.cpp", conditions)
     promises.at_most("decode.k300", 12, slower["pema_k300"], "% slower than plain llama.cpp", conditions)
+    print("\n| profile, temperature | neglected mass | words, median | most | mean abs(log P - exact) of the said token | largest | mean KL |\n|---|---|---|---|---|---|---|")
+    for row in result["neglect"]:
+        print(f"| {row['profile']}, {row['temperature']:g} | {row['neglected_mass']:g} | {row['median_words']:.0f} | {row['most_words']:.0f} | "
+              f"{row['mean_difference']:.2g} | {row['largest_difference']:.2g} | {row['mean_divergence']:.2g} |")
+    for profile in ("k128", "k300"):
+        error = next(row for row in result["neglect"] if row["profile"] == profile and row["temperature"] == 0
+                     and row["neglected_mass"] == result["neglected_mass"])
+        promises.at_most(f"decode.{profile}_approximate", 4, slower[f"pema_{profile}_approximate"], "% slower than plain llama.cpp",
+                         f"{conditions}; neglected mass {result['neglected_mass']:g}, no U: log P of the said tokens off by "
+                         f"{error['mean_difference']:.2g} nats on average, {error['largest_difference']:.2g} at most")
     times = {way: {name: statistics.median(values) for name, values in kinds.items()} for way, kinds in result["switch_ms"].items()}
     print("\n| next token, 512 tokens before it, ms | same person | another | first one again |\n|---|---|---|---|")
     for way, kinds in times.items():

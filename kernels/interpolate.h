@@ -15,6 +15,8 @@ struct WordMass {
   double mass = 0;
 };
 
+struct Shortlist;
+
 /// One row of the mixture
 ///   P = base_weight softmax(base) + personal_weight softmax(personal) + recalled.
 struct MixtureRow {
@@ -23,13 +25,17 @@ struct MixtureRow {
   double base_weight = 0;              ///< in [0, 1]
   double personal_weight = 0;          ///< in [0, 1]
   std::span<const WordMass> recalled;  ///< by rising token, tokens in [0, V), masses >= 0
+  /// Null, or the words on which the personal logits are the list's; elsewhere they are the base's,
+  /// and `personal` is not read. Its `base` and sums must be those of `base`.
+  const Shortlist* shortlist = nullptr;
 };
 
 /// out[b][w] = log P_b(w) for every row: finite wherever a source with positive weight gives w any
 /// mass, also where the probability itself underflows; -inf where all give exactly 0. `out` rows
-/// are pointers to [V]; out[b] may be rows[b].personal. A logit of -inf means probability 0. Rows
-/// are split over `pool` and never influence one another. Throws kInvalidArgument when a source
-/// with positive weight holds NaN, +inf or nothing but -inf, naming the row.
+/// are pointers to [V]; out[b] may be rows[b].personal. A logit of -inf means probability 0. Rows,
+/// or where they are few stretches of their columns, are split over `pool`; rows never influence
+/// one another and the split no bit. Throws kInvalidArgument when a source with positive weight
+/// holds NaN, +inf or nothing but -inf, naming the row.
 void interpolate(std::span<const MixtureRow> rows, std::int64_t vocab, std::span<float* const> out,
                  ThreadPool& pool);
 
@@ -39,6 +45,9 @@ void interpolate_targets(std::span<const MixtureRow> rows, std::int64_t vocab,
                          std::span<const std::int64_t> targets, std::span<double> out,
                          ThreadPool& pool);
 
+/// The largest of the logits; NaN when one is, -inf when there are none. Thread-safety: reentrant.
+[[nodiscard]] float highest_logit(std::span<const float> logits);
+
 /// What softmax needs to know of logits [V]: softmax(l)_w = exp(l_w - maximum) / sum.
 struct LogitSums {
   float maximum = 0;
@@ -46,17 +55,22 @@ struct LogitSums {
 };
 
 /// Two passes over the logits, in one fixed order: lanes within 16 vectors, then blocks in float64.
-/// Writes exp(l - maximum) to `exponentials` [V] unless that is null. Unchecked. Thread-safety:
-/// reentrant.
+/// Writes exp(l - maximum) to `exponentials` [V] unless that is null. Logits that are all -inf have
+/// sum and exponentials 0. Unchecked. Thread-safety: reentrant.
 [[nodiscard]] LogitSums logit_sums(std::span<const float> logits, float* exponentials = nullptr);
 
-/// One dense source of a row: gives word w the probability share exp(logit_w - maximum).
+/// The same sum [V >= 1] with less work: where all logits lie near the first one, that stands for
+/// the maximum and one pass is enough. In the order of logit_sums. Unchecked. Thread-safety:
+/// reentrant.
+[[nodiscard]] LogitSums near_sums(std::span<const float> logits, float* exponentials = nullptr);
+
+/// Part of one dense source of a row: gives word w the probability share exp(logit_w - maximum).
 struct MixSource {
   const float* logits = nullptr;        ///< null: the source is off
   const float* exponentials = nullptr;  ///< from logit_sums; null: computed again, the same bits
-  float maximum = 0;
-  float share = 0;  ///< weight / sum
-  float log_share = 0;
+  float maximum = 0;                    ///< of these columns
+  float share = 0;      ///< of what lies at `maximum`: weight / sum, where it is the row's maximum
+  float log_share = 0;  ///< its logarithm, finite where `share` underflows
 };
 
 struct DenseMix {

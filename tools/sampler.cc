@@ -1,10 +1,7 @@
 #include "tools/sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstddef>
-#include <limits>
 
 #include "kernels/interpolate.h"
 #include "pema/error.h"
@@ -15,30 +12,13 @@ namespace {
 /// Index of the largest score, the first of equals.
 std::int32_t likeliest(std::span<const float> scores) {
   PEMA_CHECK(!scores.empty(), kInvalidArgument, "there are no scores to sample from");
-  // Independent lanes, so that the compiler may use vectors.
-  constexpr std::size_t kLanes = 16;
-  std::array<float, kLanes> highest;
-  highest.fill(-std::numeric_limits<float>::infinity());
-  unsigned unordered = 0;
-  std::size_t i = 0;
-  for (; i + kLanes <= scores.size(); i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const float score = scores[i + lane];
-      unordered |= static_cast<unsigned>(score != score);
-      highest[lane] = score > highest[lane] ? score : highest[lane];
-    }
-  }
-  for (; i < scores.size(); ++i) {
-    unordered |= static_cast<unsigned>(std::isnan(scores[i]));
-    highest[0] = scores[i] > highest[0] ? scores[i] : highest[0];
-  }
-  if (unordered != 0) {
+  const float best = kernels::highest_logit(scores);
+  if (std::isnan(best)) {
     const auto bad =
         std::find_if(scores.begin(), scores.end(), [](float s) { return std::isnan(s); });
     fail(ErrorCode::kInvalidArgument, "the score of token ", bad - scores.begin(),
          " is not a number");
   }
-  const float best = *std::max_element(highest.begin(), highest.end());
   PEMA_CHECK(std::isfinite(best), kInvalidArgument,
              "no token has a finite score; the model's output is damaged");
   return static_cast<std::int32_t>(std::find(scores.begin(), scores.end(), best) - scores.begin());

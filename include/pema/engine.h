@@ -107,6 +107,11 @@ struct EngineOptions {
   /// Anybody may empty it at any time. A projection that is read has the bits that this library
   /// once computed on a machine with the same folder.
   std::string projection_folder = {};
+  /// Base probability, in [0, 0.1], that a row's personal distribution may leave out of account: in
+  /// the `residual` form deltas are computed for the likeliest words alone, the rest of which has
+  /// at most this mass. 0: all words, exact. Above it `kAuto` and `kProjected` run as `kFactored`
+  /// without U; the `distribution` form stays exact. The error is bounded in docs/numerics.md.
+  double neglected_mass = 0.0;
 };
 
 /// What the engine's cache holds and did. Counts since construction.

@@ -39,7 +39,7 @@ std::span<const float> gain_of(const Head& head, const PoolInfo& info) {
   return head.layer_norm_weight;
 }
 
-void run(const Context& context, Walk& walk, const Task& task) {
+void run(Context& context, Walk& walk, const Task& task) {
   Group& group = walk.groups[task.group];
   std::vector<const float*> x;
   std::vector<float*> delta;
@@ -51,10 +51,10 @@ void run(const Context& context, Walk& walk, const Task& task) {
   if (group.strategy == Strategy::kProjected) {
     MatrixView<float> weights(group.weights.row(task.begin - group.begin), task.end - task.begin,
                               group.weights.cols());
-    kernels::gate(group.bottleneck, x, d, weights);
+    kernels::gate(group.bottleneck, x, d, weights, &context.pool);
     return;
   }
-  kernels::bottleneck(group.bottleneck, x, d, delta);
+  kernels::bottleneck(group.bottleneck, x, d, delta, &context.pool);
   const std::span<const float> gain = gain_of(*context.head, group.lease->pool->info());
   if (gain.empty()) return;
   for (float* row : delta) {
@@ -72,6 +72,7 @@ void apply(Context& context, Walk& walk) {
     group.weights = Matrix<float>(group.end - group.begin, group.bottleneck.up.entries());
   }
   const std::vector<Task> tasks = split(walk);
+  // A task that is alone leaves the pool to its kernels; inside a run they are serial.
   context.pool.run(std::ssize(tasks), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       run(context, walk, tasks[static_cast<std::size_t>(t)]);

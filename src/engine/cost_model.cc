@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "pema/error.h"
+#include "src/engine/walk.h"
 
 namespace pema {
 namespace {
@@ -47,6 +48,9 @@ void check_costs(const MachineCosts& costs) {
 
 namespace engine {
 namespace {
+
+// Of one row at a neglected mass of 0.01 (docs/decisions/0005-approximate-vocabulary.md).
+constexpr std::int64_t kListedWords = 1000;
 
 // As in apply.cc: so many rows of a group are one task.
 constexpr std::int64_t kRowsPerTask = 16;
@@ -150,6 +154,12 @@ double project_seconds(const MachineCosts& costs, const WorkShape& shape, Strate
   const double rows = real(shape.rows);
   const double copied =
       shape.form == Form::kResidual ? costs.copy_logit * rows * real(shape.vocab) : 0;
+  if (shape.listed_words > 0) {
+    // Each row reads its own words of W, after a pass over the vocabulary that finds them.
+    return 2 * costs.parallel_run +
+           rows * (costs.interpolate_word * real(shape.vocab) +
+                   real(shape.listed_words * shape.hidden) * costs.head_read);
+  }
   if (strategy != Strategy::kProjected) {
     return copied + costs.parallel_run +
            real(shape.vocab) * real(shape.hidden) * (costs.head_read + rows * costs.head_add);
@@ -182,6 +192,7 @@ WorkShape work_shape(const ModelInfo& model, const EngineOptions& options, const
   shape.shared = shared != nullptr ? shared->view().count * shared->view().rank : 0;
   shape.hidden = model.hidden;
   shape.vocab = model.vocab;
+  if (neglects(options, info)) shape.listed_words = std::min(kListedWords, model.vocab);
   shape.threads = options.threads > 0
                       ? options.threads
                       : std::max<std::int64_t>(1, std::thread::hardware_concurrency());
@@ -229,8 +240,10 @@ std::int64_t bytes_read(const WorkShape& shape, Strategy strategy, NumberType ty
     return static_cast<std::int64_t>(logits + row * (real(shape.shared) + masks * own.down) +
                                      value_bytes(type) * touched_rows(shape) * real(shape.vocab));
   }
-  return static_cast<std::int64_t>(logits + row * (real(2 * shape.shared) + masks * own.down +
-                                                   masks * own.up + real(shape.vocab)));
+  const double words =
+      shape.listed_words > 0 ? real(shape.rows * shape.listed_words) : real(shape.vocab);
+  return static_cast<std::int64_t>(
+      logits + row * (real(2 * shape.shared) + masks * own.down + masks * own.up + words));
 }
 
 }  // namespace engine

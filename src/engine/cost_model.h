@@ -19,6 +19,8 @@ struct WorkShape {
   std::int64_t shared = 0;    ///< rank of the always-on adapter
   std::int64_t hidden = 0;    ///< d
   std::int64_t vocab = 0;     ///< V
+  std::int64_t listed_words =
+      0;  ///< words with a delta of their own under a neglected mass; 0: all
   std::int64_t threads = 1;
   Algebra algebra = Algebra::kMixture;
   Form form = Form::kResidual;

@@ -175,6 +175,8 @@ struct Engine::Impl {
 Engine::Engine(const ModelInfo& model, const Head& head, EngineOptions options) {
   engine::check_head(model, head);
   engine::check_expectations(options);
+  PEMA_CHECK(options.neglected_mass >= 0.0 && options.neglected_mass <= 0.1, kInvalidArgument,
+             "neglected_mass is ", options.neglected_mass, "; it must lie in [0, 0.1]");
   impl_ = std::unique_ptr<Impl>(new Impl{engine::Context(model, head, options)});
 }
 

@@ -9,8 +9,12 @@ namespace {
 
 kernels::MixtureRow mixture(const Walk& walk, std::size_t i, const float* personal) {
   const Row& row = walk.rows[i];
-  return {walk.batch->logits.row(static_cast<std::int64_t>(i)), personal, row.base_weight,
-          row.personal_weight, row.recalled};
+  return {walk.batch->logits.row(static_cast<std::int64_t>(i)),
+          personal,
+          row.base_weight,
+          row.personal_weight,
+          row.recalled,
+          row.shortlist ? &*row.shortlist : nullptr};
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ bool may_compose(const EngineOptions& options, const Group& group) {
 Strategy choose_strategy(const ModelInfo& model, const EngineOptions& options, const Lease& lease) {
   const PoolInfo& info = lease.pool->info();
   const bool mixture = info.algebra == Algebra::kMixture;
+  const bool listed = neglects(options, info);
   switch (options.strategy) {
     case Strategy::kComposed:
     case Strategy::kFactored:
@@ -52,8 +53,9 @@ Strategy choose_strategy(const ModelInfo& model, const EngineOptions& options, c
     case Strategy::kProjected:
       PEMA_CHECK(mixture, kUnsupported, "strategy projected needs the mixture algebra, the pool ",
                  "of profile '", lease.name, "' uses separate; choose auto, composed or factored");
-      // The norm needs the delta itself, so that only the residual form skips the head.
-      return info.form == Form::kResidual ? Strategy::kProjected : Strategy::kFactored;
+      // The norm needs the delta itself, so that only the residual form skips the head; and a few
+      // words ask for less of W than of U.
+      return info.form == Form::kResidual && !listed ? Strategy::kProjected : Strategy::kFactored;
     case Strategy::kAuto:
       break;
   }

@@ -7,6 +7,7 @@
 #include "kernels/head_product.h"
 #include "kernels/int8_rows.h"
 #include "kernels/weighted_sum.h"
+#include "src/engine/project_shortlists.h"
 
 namespace pema::engine {
 namespace {
@@ -19,7 +20,8 @@ struct HeadRows {
 
 }  // namespace
 
-void project(Context& context, const Walk& walk, MatrixView<float> personal) {
+void project(Context& context, Walk& walk, MatrixView<float> personal) {
+  std::vector<ListedRow> listed;
   HeadRows added;     // residual: W delta on top of l
   HeadRows replaced;  // distribution: W norm(delta)
   std::vector<kernels::WeightedRows> projected;
@@ -31,6 +33,11 @@ void project(Context& context, const Walk& walk, MatrixView<float> personal) {
     for (std::int64_t i = group.begin; i < group.end; ++i) {
       const std::int64_t row = walk.row_order[static_cast<std::size_t>(i)];
       float* out = personal.row(row);
+      if (neglects(context.options, group.lease->pool->info())) {
+        listed.push_back({&walk.rows[static_cast<std::size_t>(row)], walk.batch->logits.row(row),
+                          walk.delta.row(i), out});
+        continue;
+      }
       if (residual) {
         const float* logits = walk.batch->logits.row(row);
         std::copy(logits, logits + context.model.vocab, out);
@@ -52,6 +59,7 @@ void project(Context& context, const Walk& walk, MatrixView<float> personal) {
       }
     }
   }
+  project_shortlists(context, listed);
   const MatrixView<const float> head = context.head->weight.view();
   kernels::head_product(head, added.in, added.out, true, context.pool);
   kernels::head_product(head, replaced.in, replaced.out, false, context.pool);

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "kernels/compose.h"
 #include "kernels/interpolate.h"
 #include "kernels/parallel.h"
+#include "kernels/shortlist.h"
 #include "pema/engine.h"
 #include "src/engine/bottleneck_cache.h"
 
@@ -36,8 +38,15 @@ struct Row {
   double personal_weight = 0.0;
   double own_weight = 0.0;
   double shared_weight = 0.0;
-  std::vector<kernels::WordMass> recalled;  ///< by rising token, weights multiplied in
+  std::vector<kernels::WordMass> recalled;      ///< by rising token, weights multiplied in
+  std::optional<kernels::Shortlist> shortlist;  ///< where neglects() says so, from step 6 on
 };
+
+/// Whether rows of such a pool are personal on a shortlist of words alone. The distribution form
+/// replaces every logit, so that there is nothing to neglect.
+[[nodiscard]] inline bool neglects(const EngineOptions& options, const PoolInfo& info) noexcept {
+  return options.neglected_mass > 0.0 && info.form == Form::kResidual;
+}
 
 /// Rows under the same pool and mask.
 struct Group {

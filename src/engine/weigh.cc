@@ -54,6 +54,7 @@ std::string_view refusal(const EngineOptions& options, const WorkShape& shape,
                          const StrategyPlan& plan) {
   if (shape.algebra == Algebra::kSeparate) return "the separate algebra has no projection";
   if (shape.form == Form::kDistribution) return "the norm of the distribution form needs the delta";
+  if (shape.listed_words > 0) return "a few words ask for less of the head than of the projection";
   if (plan.bytes_kept > options.cache_bytes) return "the projection does not fit the cache";
   if (plan.type != options.projection) return "the options ask for U in another type";
   return {};

@@ -191,6 +191,11 @@ TEST_F(Refusal, HeadsAndOptionsThatDoNotFit) {
   expect_error(
       ErrorCode::kInvalidArgument,
       [&] { construct(model.info, model.head, {.expected_rows = -1}); }, "expected_rows");
+  for (const double mass : {-1e-9, 0.11, std::numeric_limits<double>::quiet_NaN()}) {
+    expect_error(
+        ErrorCode::kInvalidArgument,
+        [&] { construct(model.info, model.head, {.neglected_mass = mass}); }, "neglected_mass");
+  }
 }
 
 TEST_F(Refusal, AnEngineWorksOnAfterARefusal) {

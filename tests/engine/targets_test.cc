@@ -61,6 +61,18 @@ TEST_P(Targets, EqualStepToTheLastBit) {
   }
 }
 
+TEST_P(Targets, EqualStepToTheLastBitWhereWordsAreNeglected) {
+  const TinyBatch batch(model, rows);
+  Engine engine(model.info, model.head, {.neglected_mass = 0.1});
+  const Matrix<float> out = run_step(engine, batch.view());
+  const std::vector<double> given = engine.target_log_probabilities(batch.view(), targets);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] == nullptr) continue;
+    ASSERT_EQ(given[i], static_cast<double>(out.row(static_cast<std::int64_t>(i))[targets[i]]))
+        << "row " << i;
+  }
+}
+
 TEST_P(Targets, PreNormFeaturesGoThroughTheNormFirst) {
   const TinyBatch batch(model, std::vector<const Lease*>(5, nullptr), 3, FeatureSite::kPreNorm);
   Matrix<float> x(5, kHidden);

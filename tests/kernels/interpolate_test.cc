@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -180,6 +181,95 @@ TEST(Interpolate, WorksInPlaceAndDoesNotDependOnThreads) {
     expect_near(std::vector<float>(in_place.row(3), in_place.row(4)),
                 reference({base.row(3), personal.row(3), 0.3, 0.7, {}}, vocab));
   }
+}
+
+TEST(Interpolate, OneLongRowOnSeveralThreadsHasTheBitsOfOneThread) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    std::mt19937 random(6);
+    for (const std::int64_t vocab : {4095, 4097, 20011}) {
+      const Matrix<float> logits = test::random_matrix(random, 4, vocab, 4.0F);
+      std::vector<MixtureRow> rows;
+      Matrix<float> out(2, vocab);
+      const std::vector<float*> to{out.row(0), out.row(1)};
+      for (std::int64_t row = 0; row < 2; ++row) {
+        rows.push_back({logits.row(2 * row), logits.row(2 * row + 1), 0.4, 0.6, {}});
+      }
+      ThreadPool one(1);
+      interpolate(rows, vocab, to, one);
+      const Matrix<float> expected = out;
+      expect_near(std::vector<float>(out.row(0), out.row(1)), reference(rows[0], vocab));
+      for (const std::int64_t threads : {2, 3, 7}) {
+        ThreadPool pool(threads);
+        interpolate(std::span(rows).first(1), vocab, std::span(to).first(1), pool);
+        EXPECT_TRUE(std::equal(out.row(0), out.row(1), expected.row(0))) << threads;
+        interpolate(rows, vocab, to, pool);
+        EXPECT_TRUE(std::equal(out.row(1), out.row(1) + vocab, expected.row(1))) << threads;
+      }
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+
+TEST(Interpolate, StretchesOfImpossibleAndFarLowerWordsAreRight) {
+  const std::int64_t vocab = 3 * 4096 + 5;
+  std::mt19937 random(7);
+  Matrix<float> logits = test::random_matrix(random, 2, vocab, 3.0F);
+  std::fill_n(logits.row(0), 5000, -kInf);  // the first stretch of the base, and some of the second
+  std::fill_n(logits.row(1) + 4096, 4096, -kInf);
+  for (std::int64_t v = 8192; v < vocab; ++v) logits.row(0)[v] -= 500.0F;
+  logits.row(0)[5001] = 1000.0F;  // alone beside what it makes impossible
+  ThreadPool pool(3);
+  std::vector<float> out(static_cast<std::size_t>(vocab));
+  for (const double base : {0.0, 0.5, 1.0}) {
+    const std::vector<MixtureRow> rows{{logits.row(0), logits.row(1), base, 1.0 - base, {}}};
+    interpolate(rows, vocab, std::vector<float*>{out.data()}, pool);
+    expect_near(out, reference(rows[0], vocab));
+    for (const std::int64_t v : {0, 4095, 4096, 5001, 8191, 8192, 12292}) {
+      std::vector<double> at(1);
+      interpolate_targets(rows, vocab, std::vector<std::int64_t>{v}, at, pool);
+      EXPECT_EQ(at[0], static_cast<double>(out[static_cast<std::size_t>(v)])) << v;
+    }
+  }
+}
+
+TEST(Interpolate, TheFirstLogitOfAStretchMayLieAnywhere) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    std::mt19937 random(9);
+    Matrix<float> logits = test::random_matrix(random, 2, 1031, 3.0F);
+    // About where one pass gives way to two, on either side, and where there is nothing at all.
+    for (const float first :
+         {-kInf, -1e30F, -71.0F, -70.0F, -50.0F, 0.0F, 60.0F, 75.0F, 78.0F, 97.0F, 98.0F, 1e4F}) {
+      logits.row(0)[0] = first;
+      const MixtureRow row{logits.row(0), logits.row(1), 0.5, 0.5, {}};
+      expect_near(mix(row, 1031), reference(row, 1031));
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+
+TEST(Interpolate, ABadValueInAnyStretchIsRefused) {
+  // NaN of either sign, with bits that an exponent added to them would disturb.
+  const float nan = std::bit_cast<float>(0x7fc00001U);
+  const float negative_nan = std::bit_cast<float>(0xffc12345U);
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    for (const float bad : {nan, negative_nan, kInf}) {
+      for (const std::size_t place : {0, 1, 17, 4096, 5000, 8190, 8997}) {
+        std::vector<float> logits(8998, 0.5F);
+        logits[place] = bad;
+        ThreadPool pool(2);
+        std::vector<float> out(8998);
+        const std::vector<MixtureRow> rows{{logits.data(), logits.data(), 0.5, 0.5, {}}};
+        test::expect_error(
+            ErrorCode::kInvalidArgument,
+            [&] { interpolate(rows, 8998, std::vector<float*>{out.data()}, pool); },
+            "base logits of row 0");
+      }
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
 }
 
 TEST(Interpolate, SourcesThatAreNoDistributionAreRefused) {

@@ -76,6 +76,21 @@ TEST_F(Generate, AnInertProfileSaysWhatThePlainModelSays) {
   EXPECT_EQ(inert["log_probabilities"], plain["log_probabilities"]);
 }
 
+TEST_F(Generate, NeglectingUnlikelyWordsChangesLittle) {
+  const std::vector<std::string> command = {kPrompt, "--tokens", "1", "--profile", "alice"};
+  const auto with = [&](const char* mass) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"--neglect", mass});
+    return world_.generate(arguments)["log_probabilities"][0].get<double>();
+  };
+  const double exact = world_.generate(command)["log_probabilities"][0].get<double>();
+  EXPECT_EQ(with("0"), exact);
+  EXPECT_NE(with("0.1"), exact);
+  EXPECT_NEAR(with("0.1"), exact, 0.5);
+  EXPECT_EQ(world_.pema({"generate", kPrompt, "--neglect", "0.2"}).status, 2);
+  EXPECT_EQ(world_.pema({"generate", kPrompt, "--neglect", "-0.1"}).status, 2);
+}
+
 TEST_F(Generate, MemoryChangesWhatIsSaid) {
   const nlohmann::json plain = world_.generate({kPrompt, "--tokens", "8"});
   const nlohmann::json reader = world_.generate({kPrompt, "--tokens", "8", "--profile", "reader"});

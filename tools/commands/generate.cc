@@ -41,6 +41,7 @@ struct GenerateOptions {
   std::string system;
   std::string strategy = "auto";
   std::string projection = "float32";
+  double neglect = 0;
   bool has_prompt = false;
   bool has_seed = false;
   bool chat = false;
@@ -137,6 +138,7 @@ int run_generate(Context& context, GenerateOptions options) {
   engine_options.strategy = parse_strategy(options.strategy);
   engine_options.executor = plm::openmp_executor();
   engine_options.expected_rows = options.speak.tokens;
+  engine_options.neglected_mass = options.neglect;
   Context::choose_projection(options.projection, model.info(), lease.get(), engine_options);
   Engine engine(model.info(), model.head(), engine_options);
   Speaker speaker(model, engine, options.context);
@@ -202,6 +204,12 @@ void add_generate(Command app, Context& context) {
           "What strategy projected keeps the pool's projection in: float32, float16 or bfloat16 "
           "(half of the bytes), int8 (a quarter), or auto (whichever is faster)")
       .shows_default();
+  command
+      .option("--neglect", options->neglect,
+              "Leave the profile out of account for the unlikeliest words, which together have at "
+              "most this much of the model's probability: 0 (exact) to 0.1; 0.01 is a good value")
+      .shows_default()
+      .within(0.0, 0.1);
   command.flag("--show-lambda", options->show_lambda,
                "Say how much the profile weighed at each token");
   command.footer(kFooter);
