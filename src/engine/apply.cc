@@ -1,10 +1,12 @@
 #include "src/engine/apply.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/bottleneck.h"
+#include "kernels/gram.h"
 #include "kernels/head_norm.h"
-#include "pema/error.h"
+#include "src/engine/projection.h"
 
 namespace pema::engine {
 namespace {
@@ -29,14 +31,17 @@ std::vector<Task> split(const Walk& walk) {
   return tasks;
 }
 
-/// The gain of the pool's norm; empty for none.
-std::span<const float> gain_of(const Head& head, const PoolInfo& info) {
-  if (info.form == Form::kResidual || info.norm == HeadNorm::kNone) return {};
-  if (info.norm == HeadNorm::kDecoderFinal) return head.norm_weight;
-  PEMA_CHECK(!head.layer_norm_weight.empty(), kUnsupported,
-             "the pool uses norm layer_final, but the base model's file has no such norm; use a "
-             "pool with decoder_final or none");
-  return head.layer_norm_weight;
+/// 1 / sqrt(mean h^2 + eps) of every row's delta h, which is never made, into its weights.
+void divide_by_norm(const Context& context, const Group& group, MatrixView<float> weights) {
+  const auto d = static_cast<double>(context.model.hidden);
+  for (std::int64_t row = 0; row < weights.rows; ++row) {
+    const double square = kernels::gram_square(group.composed->gram.view(), group.projection_rows,
+                                               weights.row_span(row));
+    const double scale = 1.0 / std::sqrt(square / d + static_cast<double>(context.head->norm_eps));
+    for (float& weight : weights.row_span(row)) {
+      weight = static_cast<float>(static_cast<double>(weight) * scale);
+    }
+  }
 }
 
 void run(Context& context, Walk& walk, const Task& task) {
@@ -52,10 +57,11 @@ void run(Context& context, Walk& walk, const Task& task) {
     MatrixView<float> weights(group.weights.row(task.begin - group.begin), task.end - task.begin,
                               group.weights.cols());
     kernels::gate(group.bottleneck, x, d, weights, &context.pool);
+    if (group.composed->gram.rows() != 0) divide_by_norm(context, group, weights);
     return;
   }
   kernels::bottleneck(group.bottleneck, x, d, delta, &context.pool);
-  const std::span<const float> gain = gain_of(*context.head, group.lease->pool->info());
+  const std::span<const float> gain = norm_gain(*context.head, group.lease->pool->info());
   if (gain.empty()) return;
   for (float* row : delta) {
     const std::span<float> values(row, static_cast<std::size_t>(d));

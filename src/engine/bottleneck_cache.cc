@@ -8,7 +8,8 @@ namespace pema::engine {
 
 std::int64_t CacheEntry::bytes() const noexcept {
   return composed.bytes() + projection_half.bytes() + projection_int8.bytes() + tiles.bytes() +
-         projection.rows() * projection.cols() * static_cast<std::int64_t>(sizeof(float));
+         (projection.rows() * projection.cols() + gram.rows() * gram.cols()) *
+             static_cast<std::int64_t>(sizeof(float));
 }
 
 BottleneckCache::BottleneckCache(std::int64_t budget_bytes) : budget_(budget_bytes) {

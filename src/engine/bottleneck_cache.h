@@ -18,12 +18,13 @@
 namespace pema::engine {
 
 /// One of: a composed bottleneck; a pool's projection U^T = (W B)^T [shared r + N r, V], in one of
-/// three forms; a copy of a pool to compose from. The rest is empty.
+/// three types; a copy of a pool to compose from. The rest is empty.
 struct CacheEntry {
   kernels::Composed composed;
   Matrix<float> projection;
   kernels::HalfMatrix projection_half;  ///< float16 or bfloat16
   kernels::Int8Matrix projection_int8;
+  Matrix<float> gram;  ///< beside a projection under a norm: of the up rows, [R, R]
   kernels::TiledPool tiles;
 
   [[nodiscard]] std::int64_t bytes() const noexcept;

@@ -1,78 +1,12 @@
 #include "src/engine/compose.h"
 
-#include <algorithm>
 #include <map>
 
-#include "kernels/head_product.h"
 #include "src/engine/compose_separate.h"
-#include "src/engine/projection_file.h"
+#include "src/engine/projection.h"
 
 namespace pema::engine {
 namespace {
-
-// Rows of U^T that are computed before they are rounded: 13 MB at 49,152 words.
-constexpr std::int64_t kBlock = 64;
-
-/// The up rows of the shared adapter, then of every block.
-std::vector<const float*> up_rows(const Pool& pool) {
-  std::vector<const float*> up;
-  const auto add = [&](const AdapterBlock& block) {
-    for (std::int64_t i = 0; i < block.view().up.rows; ++i) up.push_back(block.view().up.row(i));
-  };
-  if (pool.shared() != nullptr) add(*pool.shared());
-  for (const std::shared_ptr<const AdapterBlock>& block : pool.blocks()) add(*block);
-  return up;
-}
-
-void head_rows(Context& context, std::span<const float* const> up, Matrix<float>& out) {
-  std::vector<float*> rows(up.size());
-  for (std::size_t i = 0; i < up.size(); ++i) rows[i] = out.row(static_cast<std::int64_t>(i));
-  kernels::head_product(context.head->weight.view(), up, rows, false, context.pool);
-}
-
-/// U^T of one pool: its up rows through the head.
-CacheEntry make_projection(Context& context, const Pool& pool) {
-  const std::vector<const float*> up = up_rows(pool);
-  const std::int64_t vocab = context.model.vocab;
-  CacheEntry entry;
-  if (context.options.projection == NumberType::kFloat32) {
-    entry.projection = Matrix<float>(std::ssize(up), vocab);
-    head_rows(context, up, entry.projection);
-    return entry;
-  }
-  const bool int8 = context.options.projection == NumberType::kInt8;
-  if (int8) {
-    entry.projection_int8 = kernels::Int8Matrix(std::ssize(up), vocab);
-  } else {
-    entry.projection_half = kernels::HalfMatrix(std::ssize(up), vocab, context.options.projection);
-  }
-  Matrix<float> block(std::min(kBlock, std::ssize(up)), vocab);
-  for (std::int64_t first = 0; first < std::ssize(up); first += kBlock) {
-    const std::int64_t count = std::min(kBlock, std::ssize(up) - first);
-    head_rows(
-        context,
-        std::span(up).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-        block);
-    context.pool.run(count, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        if (int8) {
-          entry.projection_int8.quantise(first + i, block.row(i));
-        } else {
-          entry.projection_half.round(first + i, block.row(i));
-        }
-      }
-    });
-  }
-  return entry;
-}
-
-/// The same from the folder of projections, where there is one.
-CacheEntry stored_projection(Context& context, const Pool& pool) {
-  return load_or_make_projection(context.options.projection_folder,
-                                 projection_key(context.model, context.options.projection, pool),
-                                 context.cache.stats(),
-                                 [&] { return make_projection(context, pool); });
-}
 
 std::int64_t shared_rank(const Pool& pool) {
   return pool.shared() != nullptr ? pool.shared()->view().rank : 0;
@@ -103,27 +37,26 @@ void append_factored(Group& group) {
   }
 }
 
-/// The down side stays. Rows of U^T in float32 take the place of the up rows; of the other types
-/// their numbers stand beside them.
+/// The down side stays. The numbers of the rows of U^T stand beside the up rows; in float32 the
+/// rows themselves also take their place.
 void append_projected(Group& group) {
   const Pool& pool = *group.lease->pool;
   const Matrix<float>& projection = group.composed->projection;
-  const bool numbered = projection.rows() == 0;
+  const bool float32 = projection.rows() != 0;
   const std::int64_t d = pool.info().hidden;
   // The adapters' rows of U^T follow one another from `first` on.
   const auto append = [&](std::vector<kernels::SelectedAdapter>& adapters, std::int64_t first,
                           std::int64_t rank) {
     for (kernels::SelectedAdapter& adapter : adapters) {
       const std::int64_t row = first + adapter.index * rank;
-      if (!numbered) {
-        adapter.up = projection.row(row);
-      } else if (adapter.up_weight != 0.0F) {  // append_mixture leaves the others out
+      if (float32) adapter.up = projection.row(row);
+      if (adapter.up_weight != 0.0F) {  // append_mixture leaves the others out
         for (std::int64_t p = 0; p < rank; ++p) {
           group.projection_rows.push_back(static_cast<std::int32_t>(row + p));
         }
       }
     }
-    kernels::append_mixture(adapters, rank, d, numbered ? d : projection.cols(), group.bottleneck);
+    kernels::append_mixture(adapters, rank, d, float32 ? projection.cols() : d, group.bottleneck);
   };
   append(group.shared, 0, shared_rank(pool));
   append(group.selected, pool.shared() != nullptr ? pool.shared()->view().up.rows : 0,
@@ -142,7 +75,7 @@ void compose(Context& context, Walk& walk) {
       std::shared_ptr<const CacheEntry>& projection = projections[pool.digest()];
       if (!projection) {
         projection = context.cache.get({EntryKind::kProjection, pool.digest()},
-                                       [&] { return stored_projection(context, pool); });
+                                       [&] { return pool_projection(context, pool); });
       }
       group.composed = projection;
       append_projected(group);

@@ -137,7 +137,13 @@ double apply_seconds(const MachineCosts& costs, const WorkShape& shape, Strategy
     element += shared * (costs.pool_read + work.rows * costs.delta_add) +
                own.up * (read + work.rows * costs.delta_add);
   }
-  return costs.parallel_run + work.rounds * element * real(shape.hidden);
+  double seconds = costs.parallel_run + work.rounds * element * real(shape.hidden);
+  if (strategy == Strategy::kProjected && shape.form == Form::kDistribution) {
+    // The norm: half of the Gram matrix of the rows that the mask selects.
+    const double entries = shared + own.up;
+    seconds += work.rounds * work.rows * entries * entries / 2 * costs.gate_add;
+  }
+  return seconds;
 }
 
 /// Distinct rows of U^T that masks of `shape.up` adapters each touch together, as expected of masks

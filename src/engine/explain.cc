@@ -55,7 +55,7 @@ std::string reason(const Explanation& found, const EngineOptions& options) {
     if (chosen.strategy == options.strategy) {
       return message("the options ask for strategy ", to_string(options.strategy));
     }
-    return message("the options ask for strategy projected, which the distribution form runs as ",
+    return message("the options ask for strategy projected, which a neglected mass runs as ",
                    to_string(chosen.strategy));
   }
   const std::size_t other = runner_up(found.plans, found.chosen);

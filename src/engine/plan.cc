@@ -53,9 +53,8 @@ Strategy choose_strategy(const ModelInfo& model, const EngineOptions& options, c
     case Strategy::kProjected:
       PEMA_CHECK(mixture, kUnsupported, "strategy projected needs the mixture algebra, the pool ",
                  "of profile '", lease.name, "' uses separate; choose auto, composed or factored");
-      // The norm needs the delta itself, so that only the residual form skips the head; and a few
-      // words ask for less of W than of U.
-      return info.form == Form::kResidual && !listed ? Strategy::kProjected : Strategy::kFactored;
+      // A few words ask for less of W than of U.
+      return listed ? Strategy::kFactored : Strategy::kProjected;
     case Strategy::kAuto:
       break;
   }

@@ -41,6 +41,8 @@ void project(Context& context, Walk& walk, MatrixView<float> personal) {
       if (residual) {
         const float* logits = walk.batch->logits.row(row);
         std::copy(logits, logits + context.model.vocab, out);
+      } else if (group.strategy == Strategy::kProjected) {
+        std::fill_n(out, context.model.vocab, 0.0F);
       }
       const CacheEntry* entry = group.composed.get();
       if (group.strategy == Strategy::kProjected && entry->projection_int8.rows() != 0) {

@@ -59,8 +59,8 @@ struct Group {
   kernels::Bottleneck bottleneck;  ///< shared first, then selected; up rows [d], or [V] projected
   std::shared_ptr<const CacheEntry> composed;  ///< keeps what the bottleneck points into
   Matrix<float> weights;  ///< projected: [its rows, up entries], what each column of U counts
-  std::vector<std::int32_t> projection_rows;  ///< projected, not in float32: [up entries], the rows
-                                              ///< of U^T; bottleneck.up.rows are then not used
+  std::vector<std::int32_t> projection_rows;  ///< projected: [up entries], the rows of U^T;
+                                              ///< bottleneck.up.rows are used in float32 only
 };
 
 struct Walk {

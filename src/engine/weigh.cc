@@ -53,7 +53,6 @@ StrategyPlan weigh_projected(const MachineCosts& costs, const Expected& life, Nu
 std::string_view refusal(const EngineOptions& options, const WorkShape& shape,
                          const StrategyPlan& plan) {
   if (shape.algebra == Algebra::kSeparate) return "the separate algebra has no projection";
-  if (shape.form == Form::kDistribution) return "the norm of the distribution form needs the delta";
   if (shape.listed_words > 0) return "a few words ask for less of the head than of the projection";
   if (plan.bytes_kept > options.cache_bytes) return "the projection does not fit the cache";
   if (plan.type != options.projection) return "the options ask for U in another type";
@@ -91,7 +90,7 @@ std::vector<StrategyPlan> weigh(const ModelInfo& model, const EngineOptions& opt
   for (const NumberType type : kTypes) {
     StrategyPlan& plan = plans.emplace_back(weigh_projected(options.costs, life, type, made));
     plan.refused = refusal(options, life.shape, plan);
-    plan.runs = life.shape.algebra == Algebra::kMixture && life.shape.form == Form::kResidual;
+    plan.runs = life.shape.algebra == Algebra::kMixture;
   }
   for (StrategyPlan& plan : plans) {
     plan.bytes_read = bytes_read(life.shape, plan.strategy, plan.type);

@@ -144,7 +144,7 @@ TEST(Planner, ChoosesByTheLeaseAndTheOptionsAlone) {
             Strategy::kFactored);
   info.form = Form::kDistribution;
   const Lease distribution = make_lease("d", random_pool(model, info, false), mask);
-  EXPECT_EQ(chosen(distribution, {.expected_rows = 1'000'000}), Strategy::kFactored);
+  EXPECT_EQ(chosen(distribution, {.expected_rows = 1'000'000}), Strategy::kProjected);
   info.algebra = Algebra::kSeparate;
   const Lease separate = make_lease("s", random_pool(model, info, false),
                                     random_mask(random, Algebra::kSeparate, false, 3));

@@ -82,10 +82,13 @@ TEST_F(PlannerChoice, ASeparatePairOfMasksIsComposedWhereSummingIsCheap) {
   EXPECT_EQ(chosen(lease(Algebra::kSeparate), options), Strategy::kFactored);
 }
 
-TEST_F(PlannerChoice, TheDistributionFormNeverProjects) {
+TEST_F(PlannerChoice, TheDistributionFormProjectsWhereItsNormIsCheap) {
   EngineOptions options = long_life();
   options.costs.float32_read = options.costs.float32_add = 0;
-  EXPECT_EQ(chosen(lease(Algebra::kMixture, Form::kDistribution), options), Strategy::kFactored);
+  EXPECT_EQ(chosen(lease(Algebra::kMixture, Form::kDistribution), options), Strategy::kProjected);
+  options.neglected_mass = 0.01;  // has nothing to neglect there
+  EXPECT_EQ(chosen(lease(Algebra::kMixture, Form::kDistribution), options), Strategy::kProjected);
+  EXPECT_EQ(chosen(lease(), options), Strategy::kFactored);
 }
 
 TEST_F(PlannerChoice, OneGroupIsComposedOnlyWhereThatPays) {
