@@ -81,6 +81,7 @@ MachineCosts measure_costs(const ModelInfo& model, const Head& head,
   fit(points, {&Costs::parallel_run}, costs);
   fit(points, {&Costs::head_read, &Costs::head_add}, costs);
   fit(points, {&Costs::float32_read, &Costs::float32_add}, costs);
+  fit(points, {&Costs::half_read, &Costs::half_add}, costs);
   fit(points, {&Costs::int8_read, &Costs::int8_add}, costs);
   fit(points, {&Costs::pool_read, &Costs::gate_add, &Costs::delta_add}, costs);
   for (double Costs::*const single :

@@ -216,6 +216,10 @@ TEST(MeasureCosts, GivesCostsThatCanBePlannedWith) {
     EXPECT_GT(costs.float32_read + costs.float32_add, 0.0);
     EXPECT_GT(costs.int8_read + costs.int8_add, 0.0);
     EXPECT_GT(costs.interpolate_word, 0.0);
+    for (const CostField& field : cost_fields()) {
+      EXPECT_NE(costs.*field.value, MachineCosts{}.*field.value)
+          << field.name << " was not measured";
+    }
   }
 }
 
