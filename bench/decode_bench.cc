@@ -34,7 +34,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kAdapters = 1024;
 constexpr std::int64_t kContext = 1024;
 constexpr std::int64_t kSwitchContext = 512;
-constexpr double kNeglectedMass = 1e-2;  // docs/decisions/0005-approximate-vocabulary.md
+constexpr double kNeglectedMass = 3e-2;  // docs/decisions/0005-approximate-vocabulary.md
 constexpr char kPrompt[] =
     "The history of written letters begins with clay tablets. In the first cities, merchants";
 

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kMasses[] = {1e-1, 1e-2, 1e-3, 1e-4};
+constexpr double kMasses[] = {1e-1, 3e-2, 1e-2, 1e-3, 1e-4};
 
 /// One setting, beside the exact engine.
 struct Setting {

@@ -49,8 +49,8 @@ void check_costs(const MachineCosts& costs) {
 namespace engine {
 namespace {
 
-// Of one row at a neglected mass of 0.01 (docs/decisions/0005-approximate-vocabulary.md).
-constexpr std::int64_t kListedWords = 1000;
+// Of one row at a neglected mass of 0.03 (docs/decisions/0005-approximate-vocabulary.md).
+constexpr std::int64_t kListedWords = 500;
 
 // As in apply.cc: so many rows of a group are one task.
 constexpr std::int64_t kRowsPerTask = 16;

@@ -207,7 +207,7 @@ void add_generate(Command app, Context& context) {
   command
       .option("--neglect", options->neglect,
               "Leave the profile out of account for the unlikeliest words, which together have at "
-              "most this much of the model's probability: 0 (exact) to 0.1; 0.01 is a good value")
+              "most this much of the model's probability: 0 (exact) to 0.1; 0.03 is a good value")
       .shows_default()
       .within(0.0, 0.1);
   command.flag("--show-lambda", options->show_lambda,
