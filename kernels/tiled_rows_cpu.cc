@@ -20,8 +20,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 // floats: their number shows in the bits.
 constexpr std::size_t kFloatSums = 2;
 constexpr std::size_t kInt16Sums = 4;
-// 127 times so many fit an int16.
-constexpr std::size_t kInt16Entries = 256;
 constexpr std::int64_t kAheadBytes = 128 * 1024;
 constexpr std::int64_t kMostAhead = 3;
 constexpr std::int64_t kOutAhead = 2;
@@ -147,17 +145,31 @@ HWY_INLINE void sum_words(const std::byte* base, const PlannedSum& sum, Ahead& a
   }
 }
 
-/// out[0, 64) = the sum of int8 entries [first, last), `first` even, at most kInt16Entries. Words
-/// are added as they are, and once more shifted down to their upper half, which then gives the sum
-/// of the lower halves: three instructions for two vectors of columns, and nothing is widened.
+/// What a shared sum left for the sums that continue it: of the words, and of their upper halves.
+struct SharedWords {
+  std::size_t entries = 0;
+  HWY_ALIGN std::int16_t words[64];  ///< [0, 32) and [32, 64)
+};
+
+/// out[0, 64) = the sum of int8 entries [first, last), `first` even, and of those behind `start`,
+/// null for none: at most kInt16Entries. Words are added as they are, and once more shifted down to
+/// their upper half, which then gives the sum of the lower halves: three instructions for two
+/// vectors of columns, and nothing is widened. kKeep: SharedWords::words instead.
+template <bool kKeep>
 HWY_INLINE void sum_shorts(const std::byte* base, const PlannedSum& sum, std::size_t first,
-                           std::size_t last, Ahead& ahead, std::int16_t* HWY_RESTRICT out) {
+                           std::size_t last, Ahead& ahead, const SharedWords* start,
+                           std::int16_t* HWY_RESTRICT out) {
   const Shorts tag;
-  const auto bias = hn::Set(tag, static_cast<std::int16_t>(128 * (last - first)));
+  const std::size_t before = start == nullptr ? 0 : start->entries;
+  const auto bias = hn::Set(tag, static_cast<std::int16_t>(128 * (last - first + before)));
   for (std::size_t w = 0; w < 32; w += hn::Lanes(tag)) {
     ShortVector whole[kInt16Sums];
     ShortVector high[kInt16Sums];
     for (std::size_t s = 0; s < kInt16Sums; ++s) whole[s] = high[s] = hn::Zero(tag);
+    if (start != nullptr) {
+      whole[0] = hn::LoadU(tag, start->words + w);
+      high[0] = hn::LoadU(tag, start->words + 32 + w);
+    }
     const auto add = [&](std::size_t s, std::uint32_t offset) HWY_ATTR {
       const auto words = hn::LoadU(tag, at<std::int16_t>(base, offset) + w);
       whole[s] = hn::Add(whole[s], words);
@@ -181,14 +193,22 @@ HWY_INLINE void sum_shorts(const std::byte* base, const PlannedSum& sum, std::si
     const auto upper = hn::Add(hn::Add(high[0], high[1]), hn::Add(high[2], high[3]));
     const auto both = hn::Add(hn::Add(whole[0], whole[1]), hn::Add(whole[2], whole[3]));
     const auto lower = hn::Sub(hn::Sub(both, hn::ShiftLeft<8>(upper)), bias);
-    hn::StoreU(lower, tag, out + w);
+    hn::StoreU(kKeep ? both : lower, tag, out + w);
     hn::StoreU(upper, tag, out + 32 + w);
   }
 }
 
+/// A shared sum, to where those that continue it find it.
+HWY_INLINE void keep_shared(const std::byte* base, const PlannedSum& sum, Ahead& ahead,
+                            SharedWords& shared) {
+  sum_shorts<true>(base, sum, 0, sum.entries, ahead, nullptr, shared.words);
+  shared.entries = sum.entries;
+}
+
 /// out[0, 64) = factor times the exact sum of the entries' int8 pieces.
 HWY_INLINE void sum_integers(const std::byte* base, const PlannedSum& sum, Ahead& ahead,
-                             float* HWY_RESTRICT out) {
+                             const SharedWords& shared, float* HWY_RESTRICT out) {
+  const SharedWords* start = sum.role == PlannedSum::Role::kContinues ? &shared : nullptr;
   const Floats tag;
   const hn::Rebind<std::int32_t, Floats> whole;
   const hn::Rebind<std::int16_t, Floats> narrow;
@@ -196,7 +216,7 @@ HWY_INLINE void sum_integers(const std::byte* base, const PlannedSum& sum, Ahead
   HWY_ALIGN std::int16_t part[64];
   const std::size_t count = sum.entries;
   const std::size_t first = std::min(count, kInt16Entries);
-  sum_shorts(base, sum, 0, first, ahead, part);
+  sum_shorts<false>(base, sum, 0, first, ahead, start, part);
   if (first == count) {
     for (std::size_t c = 0; c < 64; c += hn::Lanes(tag)) {
       const auto value = hn::PromoteTo(whole, hn::LoadU(narrow, part + c));
@@ -207,7 +227,7 @@ HWY_INLINE void sum_integers(const std::byte* base, const PlannedSum& sum, Ahead
   std::int32_t total[64];
   std::copy(part, part + 64, total);
   for (std::size_t e = first; e < count; e += kInt16Entries) {
-    sum_shorts(base, sum, e, std::min(count, e + kInt16Entries), ahead, part);
+    sum_shorts<false>(base, sum, e, std::min(count, e + kInt16Entries), ahead, nullptr, part);
     for (std::size_t c = 0; c < 64; ++c) total[c] += part[c];
   }
   for (std::size_t c = 0; c < 64; c += hn::Lanes(tag)) {
@@ -230,12 +250,13 @@ HWY_INLINE void widen(const TiledPlan& plan, const std::byte* tile, Ahead& ahead
 }
 
 template <NumberType kType, bool kWiden, bool kWeighted>
-HWY_INLINE void sum_one(const std::byte* base, const PlannedSum& sum, Ahead& ahead, float* out) {
+HWY_INLINE void sum_one(const std::byte* base, const PlannedSum& sum, Ahead& ahead,
+                        [[maybe_unused]] const SharedWords& shared, float* out) {
   if constexpr (kType == NumberType::kInt8) {
     if constexpr (kWeighted) {
       sum_words<std::int16_t, 32, true>(base, sum, ahead, out);
     } else {
-      sum_integers(base, sum, ahead, out);
+      sum_integers(base, sum, ahead, shared, out);
     }
   } else if constexpr (kType == NumberType::kBFloat16) {
     sum_words<std::uint32_t, 16, kWeighted>(base, sum, ahead, out);
@@ -279,12 +300,19 @@ void sum_typed(const TiledRows& matrix, const TiledPlan& plan, std::int64_t firs
     Ahead ahead(plan, t + distance < last ? matrix.tile(t + distance) : nullptr, piece / kCacheLine,
                 rate);
     const std::byte* base = matrix.tile(t);
+    SharedWords shared;
     if constexpr (kWiden) {
       widen(plan, base, ahead, buffer);
       base = buffer;
     }
     const std::int64_t c = t * width;
     for (const PlannedSum& sum : plan.sums) {
+      if constexpr (kType == NumberType::kInt8) {
+        if (sum.role == PlannedSum::Role::kShared) {
+          keep_shared(base, sum, ahead, shared);
+          continue;
+        }
+      }
       if (t + kOutAhead + 1 < last) {
         for (std::int64_t line = 0; line < width * 4 / kCacheLine; ++line) {
           __builtin_prefetch(sum.out + c + kOutAhead * width + line * (kCacheLine / 4), 1, 3);
@@ -294,9 +322,9 @@ void sum_typed(const TiledRows& matrix, const TiledPlan& plan, std::int64_t firs
       const bool whole = c + width <= matrix.cols();
       float* out = whole ? sum.out + c : padded;
       if (sum.weights.empty()) {
-        sum_one<kType, kWiden, false>(base, sum, ahead, out);
+        sum_one<kType, kWiden, false>(base, sum, ahead, shared, out);
       } else {
-        sum_one<kType, kWiden, true>(base, sum, ahead, out);
+        sum_one<kType, kWiden, true>(base, sum, ahead, shared, out);
       }
       if (!whole) std::copy(padded, padded + (matrix.cols() - c), sum.out + c);
     }

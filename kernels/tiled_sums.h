@@ -13,6 +13,13 @@ namespace pema::kernels {
 /// One sum, ready to run. An entry is an offset in bytes: from the front of a tile, or from the
 /// front of a buffer that holds the used rows of the tile, widened to float32.
 struct PlannedSum {
+  /// How it stands to the sum before it. Integers only: exact, whoever shares them.
+  enum class Role : std::uint8_t {
+    kAlone,
+    kShared,     ///< of entries that the next two have in common: kept, not written
+    kContinues,  ///< begins with the last kShared one
+  };
+  Role role = Role::kAlone;
   std::size_t entries = 0;
   std::vector<std::uint64_t> pairs;  ///< [entries / 2, rounded up]; see pack()
   std::vector<float> weights;        ///< [entries]; empty when all are equal
@@ -39,6 +46,8 @@ struct TiledPlan {
   std::int64_t buffer_bytes = 0;  ///< of the widened rows; 0 when sums read the tile
 };
 
+/// 127 times so many fit an int16.
+inline constexpr std::size_t kInt16Entries = 256;
 /// Bytes of a row's widened piece: 32 float32.
 inline constexpr std::int64_t kWidenedBytes = 128;
 

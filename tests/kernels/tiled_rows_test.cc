@@ -100,6 +100,41 @@ TEST_P(TiledSums, MatchFloat64WithinTheStatedBound) {
   }
 }
 
+TEST_P(TiledSums, RowsThatTwoSumsShareChangeNoBit) {
+  std::mt19937 random(8);
+  Matrix<float> values = test::random_matrix(random, 300, 70);
+  for (std::int64_t i = 0; i < 300; ++i) values.row(i)[3] = i % 2 == 0 ? 9.0F : -9.0F;
+  const TiledRows matrix = tiled(values, GetParam());
+  std::vector<std::vector<std::int32_t>> rows;
+  for (const double share : {0.4, 0.4, 0.0, 0.01, 0.8, 0.84, 0.5, 1.0, 1.0, 0.3, 0.6}) {
+    std::vector<std::int32_t>& chosen = rows.emplace_back();
+    for (std::int32_t i = 0; i < 300; ++i) {
+      if (std::bernoulli_distribution(share)(random)) chosen.push_back(i);
+    }
+  }
+  std::swap(rows[0][3], rows[0][7]);  // not rising: a sum in its own order
+  rows.push_back(rows[9]);            // the same rows twice, next to each other
+  std::swap(rows[10], rows[11]);
+  std::vector<std::vector<float>> weights;
+  std::vector<std::vector<float>> out;
+  std::vector<TiledSum> sums;
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    weights.emplace_back(rows[s].size(), 0.25F * static_cast<float>(s) - 1.0F);
+    if (s == 5) weights.back()[2] = 7.0F;  // not equal
+    out.emplace_back(70);
+  }
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    sums.push_back({rows[s], weights[s], out[s].data()});
+  }
+  for (const std::size_t first : {std::size_t{0}, std::size_t{1}}) {  // pairs fall otherwise
+    ThreadPool pool(2);
+    sum_tiled_rows(matrix, std::span(sums).subspan(first), pool);
+    for (std::size_t s = first; s < rows.size(); ++s) {
+      EXPECT_EQ(out[s], sum_of(matrix, rows[s], weights[s])) << "sum " << s << " from " << first;
+    }
+  }
+}
+
 TEST_P(TiledSums, ManyRowsDoNotOverflow) {
   std::mt19937 random(2);
   Matrix<float> values = test::random_matrix(random, 700, 70);
