@@ -1,4 +1,6 @@
 // Masks over a pool in the separate algebra: every profile's A^ and B^ in two calls.
+#include <utility>
+
 #include "kernels/compose.h"
 #include "kernels/tiled_rows.h"
 #include "kernels/weighted_sum.h"
@@ -31,22 +33,28 @@ struct Side {
   }
 };
 
-void add_up(const std::vector<Side<const float*>>& sides, std::span<float* const> out,
-            std::int64_t cols, ThreadPool& pool) {
-  std::vector<WeightedRows> sums;
-  for (std::size_t i = 0; i < sides.size(); ++i) {
-    sums.push_back({sides[i].rows, sides[i].weights, out[i]});
+/// One side of every profile; `entry` gives an adapter's row and weight.
+template <typename Row, typename Entry>
+std::vector<Side<Row>> sides_of(Profiles profiles, const Entry& entry) {
+  std::vector<Side<Row>> sides(profiles.size());
+  for (std::size_t i = 0; i < profiles.size(); ++i) {
+    for (const SelectedAdapter& adapter : profiles[i]) {
+      const auto [row, weight] = entry(adapter);
+      sides[i].add(row, weight);
+    }
   }
-  add_weighted_rows(sums, cols, pool);
+  return sides;
 }
 
-void add_up(const TiledRows& tiles, const std::vector<Side<std::int32_t>>& sides,
-            std::span<float* const> out, ThreadPool& pool) {
-  std::vector<TiledSum> sums;
+/// The sums of one side into the results' matrices; points into both.
+template <typename Sum, typename Row>
+std::vector<Sum> sums_into(const std::vector<Side<Row>>& sides, Matrix<float> Composed::*side,
+                           std::vector<Composed>& results) {
+  std::vector<Sum> sums;
   for (std::size_t i = 0; i < sides.size(); ++i) {
-    sums.push_back({sides[i].rows, sides[i].weights, out[i]});
+    sums.push_back({sides[i].rows, sides[i].weights, (results[i].*side).data()});
   }
-  sum_tiled_rows(tiles, sums, pool);
+  return sums;
 }
 
 }  // namespace
@@ -54,20 +62,14 @@ void add_up(const TiledRows& tiles, const std::vector<Side<std::int32_t>>& sides
 std::vector<Composed> compose_separate(Profiles profiles, std::int64_t rank, std::int64_t d,
                                        ThreadPool& pool) {
   std::vector<Composed> results = empty_results(profiles.size(), rank, d);
-  std::vector<Side<const float*>> down(profiles.size());
-  std::vector<Side<const float*>> up(profiles.size());
-  std::vector<float*> down_out;
-  std::vector<float*> up_out;
-  for (std::size_t i = 0; i < profiles.size(); ++i) {
-    for (const SelectedAdapter& adapter : profiles[i]) {
-      down[i].add(adapter.down, adapter.down_weight);
-      up[i].add(adapter.up, adapter.up_weight);
-    }
-    down_out.push_back(results[i].down.data());
-    up_out.push_back(results[i].up.data());
-  }
-  add_up(down, down_out, rank * d, pool);
-  add_up(up, up_out, rank * d, pool);
+  const auto down = sides_of<const float*>(profiles, [](const SelectedAdapter& a) {
+    return std::pair{a.down, a.down_weight};
+  });
+  const auto up = sides_of<const float*>(profiles, [](const SelectedAdapter& a) {
+    return std::pair{a.up, a.up_weight};
+  });
+  add_weighted_rows(sums_into<WeightedRows>(down, &Composed::down, results), rank * d, pool);
+  add_weighted_rows(sums_into<WeightedRows>(up, &Composed::up, results), rank * d, pool);
   return results;
 }
 
@@ -75,21 +77,14 @@ std::vector<Composed> compose_separate(const TiledPool& tiles, Profiles profiles
                                        std::int64_t d, ThreadPool& pool) {
   PEMA_ASSERT(tiles.down.cols() == rank * d && tiles.up.cols() == rank * d);
   std::vector<Composed> results = empty_results(profiles.size(), rank, d);
-  std::vector<Side<std::int32_t>> down(profiles.size());
-  std::vector<Side<std::int32_t>> up(profiles.size());
-  std::vector<float*> down_out;
-  std::vector<float*> up_out;
-  for (std::size_t i = 0; i < profiles.size(); ++i) {
-    for (const SelectedAdapter& adapter : profiles[i]) {
-      const auto row = static_cast<std::int32_t>(adapter.index);
-      down[i].add(row, adapter.down_weight);
-      up[i].add(row, adapter.up_factor);
-    }
-    down_out.push_back(results[i].down.data());
-    up_out.push_back(results[i].up.data());
-  }
-  add_up(tiles.down, down, down_out, pool);
-  add_up(tiles.up, up, up_out, pool);
+  const auto down = sides_of<std::int32_t>(profiles, [](const SelectedAdapter& a) {
+    return std::pair{static_cast<std::int32_t>(a.index), a.down_weight};
+  });
+  const auto up = sides_of<std::int32_t>(profiles, [](const SelectedAdapter& a) {
+    return std::pair{static_cast<std::int32_t>(a.index), a.up_factor};
+  });
+  sum_tiled_rows(tiles.down, sums_into<TiledSum>(down, &Composed::down, results), pool);
+  sum_tiled_rows(tiles.up, sums_into<TiledSum>(up, &Composed::up, results), pool);
   return results;
 }
 

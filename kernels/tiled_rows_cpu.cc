@@ -61,6 +61,19 @@ HWY_INLINE void unpack(const std::int16_t* from, FloatVector& low, FloatVector& 
   high = hn::ConvertTo(Floats(), hn::ShiftRight<8>(words));
 }
 
+/// Calls add(sum, offset, entry) for every entry, the two sums taking turns.
+template <typename Add>
+HWY_INLINE void add_in_turns(const PlannedSum& sum, Ahead& ahead, const Add& add) {
+  std::size_t e = 0;
+  for (; e + 2 <= sum.entries; e += 2) {
+    ahead.step();
+    const std::uint64_t pair = sum.pairs[e / 2];
+    add(0, first_of(pair), e);
+    add(1, second_of(pair), e + 1);
+  }
+  if (e < sum.entries) add(0, first_of(sum.pairs[e / 2]), e);
+}
+
 /// out[0, 32) = factor times the sum of the entries' pieces of type T, in float32.
 template <typename T, bool kWeighted>
 HWY_INLINE void sum_floats(const std::byte* base, const PlannedSum& sum, Ahead& ahead,
@@ -83,14 +96,7 @@ HWY_INLINE void sum_floats(const std::byte* base, const PlannedSum& sum, Ahead& 
         }
       }
     };
-    std::size_t e = 0;
-    for (; e + 2 <= sum.entries; e += 2) {
-      ahead.step();
-      const std::uint64_t pair = sum.pairs[e / 2];
-      add(0, first_of(pair), e);
-      add(1, second_of(pair), e + 1);
-    }
-    if (e < sum.entries) add(0, first_of(sum.pairs[e / 2]), e);
+    add_in_turns(sum, ahead, add);
     const auto factor = hn::Set(tag, sum.factor);
     for (std::size_t v = 0; v < kFloatVectors; ++v) {
       const auto total = hn::Add(sums[0][v], sums[1][v]);
@@ -128,14 +134,7 @@ HWY_INLINE void sum_words(const std::byte* base, const PlannedSum& sum, Ahead& a
         }
       }
     };
-    std::size_t e = 0;
-    for (; e + 2 <= sum.entries; e += 2) {
-      ahead.step();
-      const std::uint64_t pair = sum.pairs[e / 2];
-      add(0, first_of(pair), e);
-      add(1, second_of(pair), e + 1);
-    }
-    if (e < sum.entries) add(0, first_of(sum.pairs[e / 2]), e);
+    add_in_turns(sum, ahead, add);
     const auto factor = hn::Set(tag, sum.factor);
     for (std::size_t v = 0; v < kWordVectors; ++v) {
       float* to = out + w + v * lanes;

@@ -10,6 +10,7 @@
 #include "pema/digest.h"
 #include "pema/error.h"
 #include "src/core/atomic_file.h"
+#include "tools/system_text.h"
 #include "tools/terminal/json_output.h"
 
 namespace pema::tools {
@@ -71,13 +72,8 @@ Json parse(std::string_view bytes, const std::string& name) {
 }  // namespace
 
 std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("model name")) continue;
-    const std::size_t from = line.find_first_not_of(" \t:", line.find(':'));
-    if (from != std::string::npos) return line.substr(from);
-  }
-  return "unknown processor";
+  const std::string name = system_value("/proc/cpuinfo", "model name");
+  return name.empty() ? "unknown processor" : name;
 }
 
 std::int64_t thread_count(std::int64_t asked) {

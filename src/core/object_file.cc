@@ -177,6 +177,12 @@ ObjectParts parse_object(std::span<const std::byte> bytes, ObjectKind kind,
   return parts;
 }
 
+Digest payload_digest(std::span<const std::span<const std::byte>> sections) {
+  Sha256 hash;
+  for (const auto section : sections) hash.update(section);
+  return hash.finish();
+}
+
 MappedObject open_object(const std::string& path, ObjectKind kind, const Digest& expected) {
   std::shared_ptr<const MappedFile> file = MappedFile::open(path);
   const Digest actual = sha256(file->bytes());

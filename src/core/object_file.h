@@ -61,6 +61,10 @@ struct ObjectParts {
 [[nodiscard]] ObjectParts parse_object(std::span<const std::byte> bytes, ObjectKind kind,
                                        const std::string& name);
 
+/// SHA-256 of the sections one after the other, pads left out: for kinds whose metadata vouches for
+/// them, because nobody knows the digest of the whole file.
+[[nodiscard]] Digest payload_digest(std::span<const std::span<const std::byte>> sections);
+
 /// A read-only mapped file; an empty file has no mapping and no bytes. Objects are replaced by
 /// rename, never written in place, so a mapping keeps its bytes. Thread-safety: immutable.
 class MappedFile {

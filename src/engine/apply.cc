@@ -11,8 +11,6 @@
 namespace pema::engine {
 namespace {
 
-constexpr std::int64_t kRowsPerTask = 16;
-
 /// Rows [begin, end) of Walk::row_order, all of one group.
 struct Task {
   std::size_t group = 0;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "pema/error.h"
+#include "src/engine/apply.h"
 #include "src/engine/walk.h"
 
 namespace pema {
@@ -51,9 +52,6 @@ namespace {
 
 // Of one row at a neglected mass of 0.03 (docs/decisions/0005-approximate-vocabulary.md).
 constexpr std::int64_t kListedWords = 500;
-
-// As in apply.cc: so many rows of a group are one task.
-constexpr std::int64_t kRowsPerTask = 16;
 
 std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 double real(std::int64_t value) { return static_cast<double>(value); }

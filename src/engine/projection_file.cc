@@ -37,12 +37,6 @@ struct ProjectionMeta {
 
 using Sections = std::span<const std::span<const std::byte>>;
 
-Digest payload_digest(Sections sections) {
-  Sha256 hash;
-  for (const auto section : sections) hash.update(section);
-  return hash.finish();
-}
-
 bool all_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
@@ -145,7 +139,7 @@ std::vector<std::byte> encode_projection(const ProjectionKey& key, const CacheEn
   ProjectionMeta meta;
   meta.type = static_cast<std::uint32_t>(key.type);
   meta.pool = key.pool.bytes;
-  meta.payload = payload_digest(sections).bytes;
+  meta.payload = core::payload_digest(sections).bytes;
   meta.rows = key.rows;
   meta.cols = key.cols;
   return core::build_object(core::ObjectKind::kProjection, core::encode_metadata(meta), sections);
@@ -162,7 +156,7 @@ CacheEntry decode_projection(std::span<const std::byte> bytes, const ProjectionK
              kCorrupt, name, ": belongs to another pool, number type or size");
   PEMA_CHECK(parts.sections.size() == kSections, kCorrupt, name, ": has ", parts.sections.size(),
              " sections instead of ", kSections);
-  PEMA_CHECK(payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
+  PEMA_CHECK(core::payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
              ": its values do not have the digest that its header promises");
   switch (key.type) {
     case NumberType::kInt8:

@@ -22,7 +22,9 @@ struct Context {
         head(&head_in),
         options(options_in),
         pool(options_in.threads, options_in.executor),
-        cache(options_in.cache_bytes) {}
+        cache(options_in.cache_bytes) {
+    options.threads = pool.threads();  // so that no step asks the system again
+  }
   ModelInfo model;
   const Head* head;
   EngineOptions options;

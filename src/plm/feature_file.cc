@@ -34,12 +34,6 @@ struct FeatureMeta {
   }
 };
 
-Digest payload_digest(std::span<const std::span<const std::byte>> sections) {
-  Sha256 hash;
-  for (const auto section : sections) hash.update(section);
-  return hash.finish();
-}
-
 void add_tokens(Sha256& hash, const std::vector<std::int32_t>& tokens) {
   hash.update_int(std::ssize(tokens)).update(std::as_bytes(std::span(tokens)));
 }
@@ -93,7 +87,7 @@ std::vector<std::byte> encode_features(const FeatureKey& key, const Samples& sam
       std::as_bytes(samples.prompt_length)};
   FeatureMeta meta;
   meta.key = key.digest.bytes;
-  meta.payload = payload_digest(sections).bytes;
+  meta.payload = core::payload_digest(sections).bytes;
   meta.rows = samples.rows();
   meta.hidden = key.hidden;
   meta.documents = samples.documents();
@@ -113,7 +107,7 @@ CachedFeatures decode_features(std::span<const std::byte> bytes, const FeatureKe
   check_sizes(meta, parts.sections, name);
   PEMA_CHECK(meta.tokens >= 0 && std::isfinite(meta.seconds) && meta.seconds >= 0, kCorrupt, name,
              ": claims that its features took ", meta.tokens, " tokens and ", meta.seconds, " s");
-  PEMA_CHECK(payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
+  PEMA_CHECK(core::payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
              ": its features do not have the digest that its header promises");
   Matrix<float> features(meta.rows, meta.hidden);
   if (!parts.sections[0].empty()) {
