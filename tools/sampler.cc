@@ -5,6 +5,7 @@
 
 #include "kernels/interpolate.h"
 #include "pema/error.h"
+#include "pema/top_words.h"
 
 namespace pema::tools {
 namespace {
@@ -43,14 +44,8 @@ Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(op
 }
 
 void Sampler::truncate() {
-  const auto total = static_cast<std::int64_t>(candidates_.size());
-  const std::int64_t keep = options_.top_k > 0 ? std::min(options_.top_k, total) : total;
-  // Sorting all words of a vocabulary is needed only when a later step looks at their order.
-  if (keep < total || options_.top_p < 1) {
-    std::partial_sort(candidates_.begin(), candidates_.begin() + keep, candidates_.end(), before);
-    candidates_.resize(static_cast<std::size_t>(keep));
-  }
   if (options_.top_p < 1) {
+    std::sort(candidates_.begin(), candidates_.end(), before);
     double mass = 0;
     for (const Candidate& candidate : candidates_) mass += candidate.first;
     double seen = 0;
@@ -72,9 +67,17 @@ std::int32_t Sampler::sample(std::span<const float> scores) {
   if (options_.temperature == 0) return best;
   const double top = scores[static_cast<std::size_t>(best)];
   candidates_.clear();
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    const double probability = std::exp(scores[i] - top);
-    if (probability > 0) candidates_.emplace_back(probability, static_cast<std::int32_t>(i));
+  const auto consider = [&](float score, std::int32_t token) {
+    const double probability = std::exp(score - top);
+    if (probability > 0) candidates_.emplace_back(probability, token);
+  };
+  if (options_.top_k > 0) {
+    for (const WordScore& word : top_words(scores, options_.top_k))
+      consider(word.score, word.token);
+  } else {
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      consider(scores[i], static_cast<std::int32_t>(i));
+    }
   }
   truncate();
   double mass = 0;
