@@ -52,6 +52,9 @@ struct SegmentInfo {
   std::int64_t parts = 0;  ///< bytes of a product-quantised key, else 0
 };
 
+/// Bytes that the object's file has for one more key, without its token.
+[[nodiscard]] std::int64_t key_bytes(const SegmentInfo& info) noexcept;
+
 /// Where a reader of segments finds a codebook. Throws when it is missing or damaged.
 using CodebookSource = std::function<std::shared_ptr<const Codebook>(const Digest&)>;
 

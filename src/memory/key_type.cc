@@ -25,4 +25,18 @@ KeyType parse_key_type(std::string_view text) {
   fail(ErrorCode::kInvalidArgument, "'", text, "' is no type of keys; use f32, f16, int8 or pq");
 }
 
+std::int64_t key_bytes(const SegmentInfo& info) noexcept {
+  switch (info.keys) {
+    case KeyType::kFloat16:
+      return 2 * info.hidden;
+    case KeyType::kInt8:
+      return info.hidden + info.hidden % 2 + 4;
+    case KeyType::kProductQuantised:
+      return info.parts;
+    case KeyType::kFloat32:
+      break;
+  }
+  return 4 * info.hidden;
+}
+
 }  // namespace pema
