@@ -1,5 +1,7 @@
 #include "tools/commands/memory_codebook.h"
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +30,7 @@ struct TrainOptions {
   std::string name;
   std::vector<std::string> from;
   CodebookOptions learning;
+  std::int64_t seed = CodebookOptions{}.seed;
 };
 
 Json codebook_json(const CodebookRecord& codebook) {
@@ -43,7 +46,8 @@ Json codebook_json(const CodebookRecord& codebook) {
   return document;
 }
 
-int run_train(Context& context, const TrainOptions& options) {
+int run_train(Context& context, TrainOptions options) {
+  options.learning.seed = static_cast<std::int32_t>(options.seed);
   Store& store = context.store();
   PEMA_CHECK(!store.find_codebook(options.name), kAlreadyExists, "the codebook name '",
              printable(options.name), "' is taken; choose another, or remove that one");
@@ -117,7 +121,8 @@ void add_memory_codebook(Command memory, Context& context) {
   train.option("--iterations", options->learning.iterations, "Of k-means")
       .shows_default()
       .within(1, 1000);
-  train.option("--seed", options->learning.seed, "Seed of everything that draws");
+  train.option("--seed", options->seed, "Seed of everything that draws")
+      .within(0, std::numeric_limits<std::int32_t>::max());
   train.footer(kFooter);
   train.runs(context, [&context, options] { return run_train(context, *options); });
 
