@@ -40,6 +40,19 @@ def own_form(pema, work, ranks):
     return runs
 
 
+def own_keys(pema, work):
+    """masks_memory with own segments whose keys are rounded, by type."""
+    command = [pema, "eval", "--json", "--people", "88", "--method", "masks_memory", "--own-keys", "f32,f16,int8,pq", "--work", work]
+    return {row["keys"]: row for row in must.run_json(command)["own_keys"]}
+
+
+def promise_own_keys(promises, types):
+    promises.at_most("88.own_keys.pq_bytes", 32, types["pq"]["key_bytes"], "bytes a key")
+    for keys in ("int8", "pq"):
+        promises.at_most(f"88.own_keys.{keys}", 0.03, types[keys]["worse_than_f32"],
+                         f"nats per token more than with own keys in f32, {types[keys]['key_bytes']} bytes a key")
+
+
 def show_curves(runs):
     print("\nPEMA's own form: NLL on new people by constant lambda (weight of P_pema)")
     points = [point["lambda"] for point in runs[0]["lambda_curve"]][::4]
@@ -83,7 +96,8 @@ def main():
     promises.at_most("88.registry_row", large["bytes_per_profile"]["mask"] + 100,
                      large["bytes_per_profile"]["registry_row"], "bytes, 10,000 copies of an enrolled profile")
 
-    values = {"default": small, "88": large}
+    values = {"default": small, "88": large, "own_keys": own_keys(pema, f"{options.work}/88")}
+    promise_own_keys(promises, values["own_keys"])
     if not options.skip_pema:
         values["pema"] = own_form(pema, f"{options.work}/88", options.ranks)
         for run in values["pema"]:

@@ -1,6 +1,8 @@
 #include "profiles/bundle.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "pema/error.h"
@@ -58,19 +60,37 @@ class Unpacker {
   const std::string& origin_;
 };
 
-/// Inner objects in file order: shared adapter, blocks, segments.
+/// Inner objects in file order: shared adapter, blocks, codebooks, segments.
 struct Inner {
+  std::map<Digest, std::shared_ptr<const Codebook>> codebooks;
   std::shared_ptr<const AdapterBlock> shared;
   std::vector<std::shared_ptr<const AdapterBlock>> blocks;
   std::vector<BundleSegment> segments;
 };
 
+/// Place of a role in the file; segments of both kinds are mixed.
+int order_of(ObjectRole role) {
+  switch (role) {
+    case ObjectRole::kSharedAdapter:
+      return 0;
+    case ObjectRole::kBlock:
+      return 1;
+    case ObjectRole::kCodebook:
+      return 3;
+    case ObjectRole::kOwnSegment:
+    case ObjectRole::kSharedSegment:
+      return 4;
+  }
+  return 5;
+}
+
 Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
   Inner inner;
+  std::set<Digest> needed;
   int last_role = 0;
   for (const BundleObject& object : meta.objects) {
-    const int order = std::min<int>(object.role, static_cast<int>(ObjectRole::kOwnSegment));
-    unpacker.require(object.role <= 3 && order >= last_role, "its objects are out of order");
+    const int order = order_of(static_cast<ObjectRole>(object.role));
+    unpacker.require(order <= 4 && order >= last_role, "its objects are out of order");
     last_role = order;
     switch (static_cast<ObjectRole>(object.role)) {
       case ObjectRole::kSharedAdapter:
@@ -80,12 +100,26 @@ Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
       case ObjectRole::kBlock:
         inner.blocks.push_back(AdapterBlock::from_bytes(unpacker.next(object)));
         break;
+      case ObjectRole::kCodebook: {
+        // Rising, so that equal contents have one encoding.
+        unpacker.require(object.name.empty() && (inner.codebooks.empty() ||
+                                                 inner.codebooks.rbegin()->first < object.digest),
+                         "a codebook is out of order or has a name");
+        inner.codebooks.emplace(object.digest, Codebook::from_bytes(unpacker.next(object)));
+        break;
+      }
       case ObjectRole::kOwnSegment:
       case ObjectRole::kSharedSegment: {
         const bool own = object.role == static_cast<std::uint8_t>(ObjectRole::kOwnSegment);
         unpacker.require(own == object.name.empty(), "a segment has a wrong name");
         if (!own) check_name(object.name, "segment name");
-        inner.segments.push_back({Segment::from_bytes(unpacker.next(object)),
+        const auto codebook_of = [&](const Digest& digest) {
+          const auto found = inner.codebooks.find(digest);
+          unpacker.require(found != inner.codebooks.end(), "a segment's codebook is missing");
+          needed.insert(digest);
+          return found->second;
+        };
+        inner.segments.push_back({Segment::from_bytes(unpacker.next(object), codebook_of),
                                   own ? SegmentKind::kOwn : SegmentKind::kShared, object.name});
         const SegmentInfo& info = inner.segments.back().segment->info();
         unpacker.require(
@@ -96,6 +130,8 @@ Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
     }
   }
   unpacker.finish();
+  unpacker.require(needed.size() == inner.codebooks.size(),
+                   "no segment needs one of its codebooks");
   return inner;
 }
 
@@ -177,6 +213,14 @@ std::vector<std::byte> encode_bundle(const Bundle& bundle) {
     for (const auto& block : bundle.pool->blocks()) {
       packer.add(ObjectRole::kBlock, {}, block->digest(), block->serialise());
     }
+  }
+  std::map<Digest, std::shared_ptr<const Codebook>> codebooks;
+  for (const BundleSegment& item : bundle.segments) {
+    const auto& codebook = item.segment->codebook();
+    if (codebook != nullptr) codebooks.emplace(codebook->digest(), codebook);
+  }
+  for (const auto& [digest, codebook] : codebooks) {
+    packer.add(ObjectRole::kCodebook, {}, digest, codebook->serialise());
   }
   for (const BundleSegment& item : bundle.segments) {
     const bool own = item.kind == SegmentKind::kOwn;

@@ -52,8 +52,20 @@ class Registry {
   [[nodiscard]] std::optional<PoolRecord> find_pool(const Digest& digest);
   [[nodiscard]] std::shared_ptr<const Pool> load_pool(const PoolRecord& record);
 
+  // Codebooks (registry_codebooks.cc).
+  void put_codebook_object(const Codebook& codebook);
+  /// An empty name keeps what name there is.
+  CodebookRecord put_codebook(const Codebook& codebook, const std::string& name);
+  [[nodiscard]] std::vector<CodebookRecord> codebooks();
+  [[nodiscard]] std::optional<CodebookRecord> find_codebook(std::string_view name);
+  [[nodiscard]] std::optional<CodebookRecord> find_codebook(const Digest& digest);
+  [[nodiscard]] std::shared_ptr<const Codebook> load_codebook(const Digest& digest);
+  bool remove_codebook(std::string_view name);
+  /// Removes codebook `id` and dooms its object when it has no name and no segment needs it.
+  void drop_unneeded_codebook(CodebookId id);
+
   // Segments (registry_segments.cc).
-  /// Stores the segment's object, if it is not there and whole.
+  /// Stores the segment's object and that of its codebook, if they are not there and whole.
   void put_segment_object(const Segment& segment);
   SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name);
   [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind);
@@ -63,7 +75,7 @@ class Registry {
   /// Counts readers up and down. Own segments that this leaves without a reader are removed, their
   /// objects doomed when no row names them any more.
   void change_readers(const std::map<SegmentId, std::int64_t>& changes);
-  /// True when a pool or a segment names the object.
+  /// True when a pool, a segment or a codebook names the object.
   [[nodiscard]] bool names_object(const Digest& digest);
   /// Deletes the files of doomed objects that no row names, in a transaction of its own.
   void sweep_doomed();
@@ -84,6 +96,7 @@ class Registry {
   std::string folder_;
   sqlite::Database database_;
   ObjectFolder objects_;
+  std::map<Digest, std::weak_ptr<const Codebook>> loaded_codebooks_;
 };
 
 /// Throws kInvalidArgument when a text is longer than the store keeps.

@@ -9,8 +9,10 @@ namespace pema::profiles {
 namespace {
 
 constexpr std::string_view kSegmentColumns =
-    "SELECT segment.id, segment.name, kind, digest, model.fingerprint, site, segment.hidden, "
-    "segment.vocab, entries, bytes FROM segment JOIN model ON model.id = segment.model ";
+    "SELECT segment.id, segment.name, kind, segment.digest, model.fingerprint, segment.site, "
+    "segment.hidden, segment.vocab, entries, segment.bytes, keys, codebook.digest, codebook.parts "
+    "FROM segment JOIN model ON model.id = segment.model "
+    "LEFT JOIN codebook ON codebook.id = segment.codebook ";
 
 SegmentRecord read_segment(const sqlite::Query& row) {
   SegmentRecord record;
@@ -24,12 +26,18 @@ SegmentRecord read_segment(const sqlite::Query& row) {
   record.info.vocab = row->integer(7);
   record.info.entries = row->integer(8);
   record.bytes = row->integer(9);
+  record.info.keys = stored_enum(row->integer(10), KeyType::kProductQuantised, "a segment's keys");
+  if (!row->null(11)) {
+    record.info.codebook = row->digest(11);
+    record.info.parts = row->integer(12);
+  }
   return record;
 }
 
 }  // namespace
 
 void Registry::put_segment_object(const Segment& segment) {
+  if (segment.codebook() != nullptr) put_codebook_object(*segment.codebook());
   objects_.put(segment.digest(), segment.serialise());
 }
 
@@ -50,23 +58,30 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
              "; make the segment with that model");
   {
     sqlite::Query same =
-        database_.query(std::string(kSegmentColumns) + "WHERE digest = ?1 AND kind = ?2");
+        database_.query(std::string(kSegmentColumns) + "WHERE segment.digest = ?1 AND kind = ?2");
     if (same->bind(1, segment.digest()).bind(2, static_cast<std::int64_t>(kind)).step()) {
       return read_segment(same);
     }
   }
   PEMA_CHECK(name.empty() || !find_segment(name), kAlreadyExists, "the segment name '", name,
              "' is taken by other content; choose another name");
+  std::optional<CodebookRecord> codebook;
+  if (segment.codebook() != nullptr) codebook = put_codebook(*segment.codebook(), {});
   const std::vector<std::byte> bytes = segment.serialise();
   // The caller holds the write lock, under which nobody deletes objects.
   if (!objects_.contains(segment.digest())) objects_.put(segment.digest(), bytes);
   sqlite::Query insert = database_.query(
-      "INSERT INTO segment (name, kind, digest, model, site, hidden, vocab, entries, bytes) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+      "INSERT INTO segment (name, kind, digest, model, site, hidden, vocab, entries, bytes, keys, "
+      "codebook) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
   if (name.empty()) {
     insert->bind_null(1);
   } else {
     insert->bind(1, std::string_view(name));
+  }
+  if (codebook) {
+    insert->bind(11, codebook->id.value);
+  } else {
+    insert->bind_null(11);
   }
   insert->bind(2, static_cast<std::int64_t>(kind))
       .bind(3, segment.digest())
@@ -76,6 +91,7 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
       .bind(7, info.vocab)
       .bind(8, info.entries)
       .bind(9, static_cast<std::int64_t>(bytes.size()))
+      .bind(10, static_cast<std::int64_t>(info.keys))
       .run();
   return *find_segment(SegmentId{database_.last_insert_id()});
 }
@@ -103,11 +119,13 @@ std::optional<SegmentRecord> Registry::find_segment(std::string_view name) {
 
 std::shared_ptr<const Segment> Registry::load_segment(const SegmentRecord& record) {
   std::shared_ptr<const Segment> segment =
-      Segment::open(objects_.path(record.digest), record.digest);
+      Segment::open(objects_.path(record.digest), record.digest,
+                    [&](const Digest& digest) { return load_codebook(digest); });
   const SegmentInfo& info = segment->info();
   PEMA_CHECK(info.model == record.info.model && info.site == record.info.site &&
                  info.hidden == record.info.hidden && info.vocab == record.info.vocab &&
-                 info.entries == record.info.entries,
+                 info.entries == record.info.entries && info.keys == record.info.keys &&
+                 info.codebook == record.info.codebook,
              kCorrupt, folder_, "/registry.db: segment ", record.id.value,
              " is damaged (its row and its object disagree); restore registry.db from a backup");
   return segment;
@@ -122,10 +140,14 @@ void Registry::change_readers(const std::map<SegmentId, std::int64_t>& changes) 
     }
     if (change >= 0) continue;
     sqlite::Query orphan = database_.query(
-        "DELETE FROM segment WHERE id = ?1 AND kind = 0 AND readers = 0 RETURNING digest");
+        "DELETE FROM segment WHERE id = ?1 AND kind = 0 AND readers = 0 "
+        "RETURNING digest, codebook");
     if (!orphan->bind(1, id.value).step()) continue;
     const Digest digest = orphan->digest(0);
+    const std::optional<CodebookId> codebook =
+        orphan->null(1) ? std::nullopt : std::optional(CodebookId{orphan->integer(1)});
     orphan->run();
+    if (codebook) drop_unneeded_codebook(*codebook);
     sqlite::Query doom = database_.query("INSERT OR IGNORE INTO doomed (object) VALUES (?1)");
     doom->bind(1, digest).run();
   }
@@ -134,6 +156,7 @@ void Registry::change_readers(const std::map<SegmentId, std::int64_t>& changes) 
 bool Registry::names_object(const Digest& digest) {
   sqlite::Query row = database_.query(
       "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR "
+      "EXISTS (SELECT 1 FROM codebook WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM pool_block WHERE object = ?1) OR "
       "EXISTS (SELECT 1 FROM pool WHERE shared = ?1)");
   return row->bind(1, digest).step() && row->integer(0) != 0;

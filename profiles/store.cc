@@ -67,6 +67,41 @@ std::shared_ptr<const Pool> Store::load_pool(PoolId id) const {
   return impl_->registry.load_pool(*record);
 }
 
+CodebookRecord Store::put_codebook(const Codebook& codebook, const std::string& name) {
+  Registry& registry = impl_->registry;
+  PEMA_CHECK(!name.empty(), kInvalidArgument, "a codebook is stored under a name; give one");
+  static_cast<void>(registry.require_model(codebook.info().model, "the codebook"));
+  registry.require_writable();
+  registry.put_codebook_object(codebook);
+  Transaction transaction(registry.database());
+  CodebookRecord record = registry.put_codebook(codebook, name);
+  transaction.commit();
+  return record;
+}
+
+std::vector<CodebookRecord> Store::codebooks() const { return impl_->registry.codebooks(); }
+
+std::optional<CodebookRecord> Store::find_codebook(std::string_view name) const {
+  return impl_->registry.find_codebook(name);
+}
+
+std::optional<CodebookRecord> Store::find_codebook(const Digest& digest) const {
+  return impl_->registry.find_codebook(digest);
+}
+
+std::shared_ptr<const Codebook> Store::load_codebook(const Digest& digest) const {
+  return impl_->registry.load_codebook(digest);
+}
+
+bool Store::remove_codebook(std::string_view name) {
+  Registry& registry = impl_->registry;
+  Transaction transaction(registry.database());
+  const bool removed = registry.remove_codebook(name);
+  transaction.commit();
+  if (removed) registry.sweep_doomed();
+  return removed;
+}
+
 SegmentRecord Store::put_segment(const Segment& segment, SegmentKind kind,
                                  const std::string& name) {
   Registry& registry = impl_->registry;
@@ -114,6 +149,7 @@ ProfileRecord write_profiles(Registry& registry, std::span<const ProfileDraft> d
         PEMA_CHECK(segment != nullptr, kInvalidArgument, "an own segment of profile '", draft.name,
                    "' is null");
         objects.push_back(segment->digest());
+        if (segment->codebook() != nullptr) objects.push_back(segment->codebook()->digest());
         registry.put_segment_object(*segment);
       }
     }

@@ -99,10 +99,15 @@ void check_readers(Database& database, std::vector<Damage>& damage,
 /// Objects that rows name, with the first row that does.
 std::map<Digest, std::string> named_objects(Registry& registry, std::vector<Damage>& damage,
                                             std::vector<PoolRecord>& pools,
-                                            std::vector<SegmentRecord>& segments) {
+                                            std::vector<SegmentRecord>& segments,
+                                            std::vector<CodebookRecord>& codebooks) {
   std::map<Digest, std::string> objects;
   run(damage, "table pool", [&] { pools = registry.pools(); });
   run(damage, "table segment", [&] { segments = registry.segments({}); });
+  run(damage, "table codebook", [&] { codebooks = registry.codebooks(); });
+  for (const CodebookRecord& codebook : codebooks) {
+    objects.emplace(codebook.digest, message("codebook ", codebook.id.value));
+  }
   for (const PoolRecord& pool : pools) {
     const std::string user = message("pool '", pool.name, "' version ", pool.version);
     if (!pool.shared_object.is_zero()) objects.emplace(pool.shared_object, user);
@@ -120,6 +125,7 @@ std::vector<Damage> Registry::verify() {
   std::vector<Damage> damage;
   std::vector<PoolRecord> pools;
   std::vector<SegmentRecord> segments;
+  std::vector<CodebookRecord> codebooks;
   std::map<Digest, std::string> objects;
   run(damage, database_.path(), [&] {
     Transaction snapshot(database_, TransactionKind::kRead);
@@ -127,7 +133,7 @@ std::vector<Damage> Registry::verify() {
     std::map<SegmentId, std::int64_t> readers;
     run(damage, "table profile", [&] { check_profiles(database_, damage, readers); });
     run(damage, "table segment", [&] { check_readers(database_, damage, readers); });
-    objects = named_objects(*this, damage, pools, segments);
+    objects = named_objects(*this, damage, pools, segments, codebooks);
   });
   std::set<Digest> broken;
   for (const auto& object : objects) {
@@ -150,8 +156,18 @@ std::vector<Damage> Registry::verify() {
     run(damage, message("pool '", pool.name, "' version ", pool.version),
         [&] { static_cast<void>(load_pool(pool)); });
   }
+  for (const CodebookRecord& codebook : codebooks) {
+    if (!whole(codebook.digest)) continue;
+    run(damage, message("codebook ", codebook.id.value), [&] {
+      if (!objects_.contains(codebook.digest) && !names_object(codebook.digest)) return;
+      const CodebookInfo info = load_codebook(codebook.digest)->info();
+      PEMA_CHECK(info.model == codebook.info.model && info.site == codebook.info.site &&
+                     info.hidden == codebook.info.hidden && info.parts == codebook.info.parts,
+                 kCorrupt, "its row and its object disagree", kRestore);
+    });
+  }
   for (const SegmentRecord& segment : segments) {
-    if (!whole(segment.digest)) continue;
+    if (!whole(segment.digest) || !whole(segment.info.codebook)) continue;
     run(damage, message("segment ", segment.id.value), [&] {
       if (!objects_.contains(segment.digest) && !names_object(segment.digest)) return;
       static_cast<void>(load_segment(segment));

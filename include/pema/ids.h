@@ -19,6 +19,7 @@ struct Id {
 using ProfileId = Id<struct ProfileTag>;
 using PoolId = Id<struct PoolTag>;  ///< one version of a pool
 using SegmentId = Id<struct SegmentTag>;
+using CodebookId = Id<struct CodebookTag>;
 using ModelId = Id<struct ModelTag>;
 
 }  // namespace pema

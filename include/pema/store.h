@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "pema/adapter.h"
+#include "pema/codebook.h"
 #include "pema/digest.h"
 #include "pema/ids.h"
 #include "pema/mask.h"
@@ -50,6 +51,15 @@ struct SegmentRecord {
   Digest digest;
   SegmentInfo info;
   std::int64_t bytes = 0;  ///< of the object file
+};
+
+struct CodebookRecord {
+  CodebookId id;
+  std::string name;  ///< empty when it came with a segment
+  Digest digest;
+  CodebookInfo info;
+  std::int64_t bytes = 0;     ///< of the object file
+  std::int64_t segments = 0;  ///< that need it
 };
 
 /// One generation of one profile, as stored.
@@ -119,13 +129,30 @@ class Store {
   /// and the fix).
   [[nodiscard]] std::shared_ptr<const Pool> load_pool(PoolId id) const;
 
-  /// Stores a segment; equal content of the same kind returns the existing record. A shared segment
+  /// Stores a codebook under a name, which stays until it is removed; one that came with a segment
+  /// gets the name. The same content under the same name returns the record. Throws kAlreadyExists
+  /// when the name or the content has another, kNotFound when the base model is not registered.
+  CodebookRecord put_codebook(const Codebook& codebook, const std::string& name);
+  [[nodiscard]] std::vector<CodebookRecord> codebooks() const;
+  [[nodiscard]] std::optional<CodebookRecord> find_codebook(std::string_view name) const;
+  [[nodiscard]] std::optional<CodebookRecord> find_codebook(const Digest& digest) const;
+  /// Maps it once, however many segments need it. Throws kNotFound, kCorrupt (naming the object and
+  /// the fix).
+  [[nodiscard]] std::shared_ptr<const Codebook> load_codebook(const Digest& digest) const;
+  /// Removes a codebook and its file. False when there is none of that name. Throws
+  /// kInvalidArgument while segments need it.
+  bool remove_codebook(std::string_view name);
+
+  /// Stores a segment, and its codebook where that is not here, without a name: it goes with the
+  /// last segment that needs it. Equal content of the same kind returns the existing record. A
+  /// shared segment
   /// needs a name that is not taken by other content (kAlreadyExists). Throws kNotFound when the
   /// base model is not registered.
   SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name = {});
   [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind = {}) const;
   [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id) const;
   [[nodiscard]] std::optional<SegmentRecord> find_segment(std::string_view name) const;
+  /// With its codebook. Throws kNotFound, kCorrupt (naming the object and the fix).
   [[nodiscard]] std::shared_ptr<const Segment> load_segment(SegmentId id) const;
 
   /// Writes one profile. Throws kAlreadyExists (kRefuse and the name is taken), kNotFound (pool,

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "pema/codebook.h"
 #include "pema/memory.h"
 
 namespace pema::test {
@@ -49,6 +50,35 @@ inline constexpr std::int64_t kVocab = 100'000;
     tokens.push_back(first_token + static_cast<std::int32_t>(i));
   }
   return Segment::make(segment_info(keys.cols()), keys.view(), tokens);
+}
+
+/// A codebook of random centroids for keys of that kind.
+[[nodiscard]] inline std::shared_ptr<const Codebook> codebook_of(const SegmentInfo& segment,
+                                                                 std::int64_t parts) {
+  CodebookInfo info{segment.model, segment.site, segment.hidden, parts};
+  const Matrix<float> rows = unit_rows(Codebook::kCentroids, segment.hidden, 77);
+  std::vector<float> centroids;
+  for (std::int64_t c = 0; c < segment.hidden; ++c) {
+    for (std::int64_t j = 0; j < Codebook::kCentroids; ++j) centroids.push_back(rows.row(j)[c]);
+  }
+  return Codebook::make(info, centroids);
+}
+
+/// segment_of with rounded keys; product-quantised ones in `parts` bytes, by default one for every
+/// three dimensions or so.
+[[nodiscard]] inline std::shared_ptr<const Segment> rounded_segment(KeyType type,
+                                                                    const Matrix<float>& keys,
+                                                                    std::int32_t first_token = 0,
+                                                                    std::int64_t parts = 0) {
+  SegmentInfo info = segment_info(keys.cols());
+  info.keys = type;
+  if (parts == 0) parts = (keys.cols() + 2) / 3;
+  std::vector<std::int32_t> tokens;
+  for (std::int64_t i = 0; i < keys.rows(); ++i) {
+    tokens.push_back(first_token + static_cast<std::int32_t>(i));
+  }
+  return Segment::make(info, keys.view(), tokens,
+                       type == KeyType::kProductQuantised ? codebook_of(info, parts) : nullptr);
 }
 
 }  // namespace pema::test

@@ -60,6 +60,41 @@ TEST_F(MemoryCommands, TheSecondTimeNothingIsComputed) {
   EXPECT_EQ(second["cached_rows"], first["entries"]);
 }
 
+TEST_F(MemoryCommands, KeysAreStoredInTheTypeThatWasAskedFor) {
+  const std::string path = world_.write("a.txt", text(300));
+  ASSERT_EQ(add({path, "--name", "manual"}).status, 0);
+  EXPECT_EQ(add({path, "--keys", "pq"}).status, 3) << "there is no codebook yet";
+  const Outcome learnt = world_.pema({"memory", "codebook", "train", "common", "--from", "manual",
+                                      "--parts", "8", "--iterations", "2", "--json"});
+  ASSERT_EQ(learnt.status, 0) << learnt.err;
+  const nlohmann::json codebook = learnt.json();
+  EXPECT_EQ(codebook["parts"], 8);
+  const nlohmann::json plain = world_.pema({"memory", "show", "manual", "--json"}).json();
+  EXPECT_EQ(plain["keys"], "f32");
+  EXPECT_EQ(plain["key_bytes"], 4 * plain["hidden"].get<int>());
+  EXPECT_TRUE(plain["codebook"].is_null());
+  const auto keys = [&](const std::string& type, const std::string& name) {
+    const Outcome outcome = add({path, "--name", name, "--keys", type, "--json"});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.json();
+  };
+  EXPECT_EQ(keys("f16", "half")["key_bytes"], 2 * plain["hidden"].get<int>());
+  EXPECT_LT(keys("int8", "byte")["bytes"], plain["bytes"]);
+  const nlohmann::json quantised = keys("pq:common", "code");
+  EXPECT_EQ(quantised["key_bytes"], 8);
+  EXPECT_EQ(quantised["codebook"], codebook["digest"]);
+  EXPECT_EQ(keys("pq", "code")["digest"], quantised["digest"]) << "the only codebook there is";
+  EXPECT_THAT(world_.pema({"memory", "show", "code"}).out, HasSubstr("codebook common"));
+  EXPECT_THAT(world_.pema({"memory", "ls"}).out, HasSubstr("int8"));
+  EXPECT_EQ(world_.pema({"memory", "codebook", "ls", "--json"}).json()["codebooks"][0]["segments"],
+            1);
+  EXPECT_EQ(world_.pema({"memory", "codebook", "rm", "common"}).status, 2) << "it is needed";
+  EXPECT_EQ(add({path, "--keys", "pq:none"}).status, 3);
+  EXPECT_EQ(add({path, "--keys", "float8"}).status, 2);
+  EXPECT_EQ(add({path, "--keys", "int8:common"}).status, 2);
+  EXPECT_EQ(world_.pema({"pool", "verify"}).status, 0);
+}
+
 TEST_F(MemoryCommands, ANameThatIsTakenByOtherTextIsRefused) {
   ASSERT_EQ(add({world_.write("a.txt", text(50)), "--name", "manual"}).status, 0);
   EXPECT_EQ(add({world_.write("b.txt", text(60)), "--name", "manual"}).status, 4);

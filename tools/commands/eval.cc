@@ -6,6 +6,7 @@
 #include "tools/context.h"
 #include "tools/experiment/data_source.h"
 #include "tools/experiment/demo_report.h"
+#include "tools/experiment/key_types.h"
 #include "tools/experiment/pema_method.h"
 #include "tools/experiment/walk.h"
 #include "tools/terminal/json_output.h"
@@ -24,12 +25,14 @@ as the better one takes; with any of them, that one setting, with the published 
 Examples:
   pema eval --method base,shared,masks
   pema eval --people 88 --method pema
+  pema eval --people 88 --method masks_memory --own-keys f32,int8,pq
   pema eval --method pema --start reconstruction --pema-rank 128 --pema-epochs 4
   pema eval --source lamp --data LaMP_4 --method shared,masks_memory --json)";
 
 struct EvalOptions {
   DataOptions data;
   std::vector<std::string> methods;
+  std::vector<std::string> own_keys;
   train::PemaOptions pema;
   bool pema_given = false;
   std::string work = "out/demo";
@@ -118,6 +121,23 @@ std::string results_text(const Json& document) {
   return text + "\n" + pema.text();
 }
 
+Json key_types_json(Walk& walk, const EvalOptions& options, double base) {
+  std::vector<KeyType> types;
+  for (const std::string& name : options.own_keys) types.push_back(parse_key_type(name));
+  return evaluate_key_types(walk, types, base);
+}
+
+std::string key_types_text(const Json& types) {
+  Table table({"MASKS + MEMORY, OWN KEYS IN", ">BYTES A KEY", ">NLL", ">GAIN", ">WORSE THAN F32"});
+  for (const Json& type : types) {
+    table.add({type.at("keys").get<std::string>(), message(type.at("key_bytes")),
+               format_fixed(type.at("nll").get<double>(), 4),
+               format_fixed(type.at("gain").get<double>(), 4),
+               format_fixed(type.at("worse_than_f32").get<double>(), 4)});
+  }
+  return "\n" + table.text();
+}
+
 int run_eval(Context& context, const EvalOptions& options) {
   bool pema = false;
   const std::vector<Method> methods = chosen_methods(options, pema);
@@ -139,11 +159,16 @@ int run_eval(Context& context, const EvalOptions& options) {
       document["pema"].push_back(std::move(result));
     }
   }
+  if (!options.own_keys.empty()) {
+    document["own_keys"] = key_types_json(walk, options, evaluation.nll(Method::kBase));
+  }
   context.end_progress();
   if (context.options.json) {
     print_json(document);
   } else {
-    print(results_text(document));
+    print(results_text(document) + (document.contains("own_keys")
+                                        ? key_types_text(document.at("own_keys"))
+                                        : std::string()));
   }
   return 0;
 }
@@ -157,6 +182,10 @@ void add_eval(Command app, Context& context) {
   command.footer(kFooter);
   add_data_options(command, options->data);
   command.option("--method", options->methods, "Methods, comma-separated (default: all but pema)")
+      .split_at(',');
+  command
+      .option("--own-keys", options->own_keys,
+              "Also masks_memory with own keys in these types, comma-separated: f32, f16, int8, pq")
       .split_at(',');
   command.option("--work", options->work, "Folder of data sets and stores");
   command.option("--cache", options->cache, "Folder of cached features");

@@ -7,6 +7,7 @@
 #include "tools/command_line.h"
 #include "tools/commands/lookup.h"
 #include "tools/commands/memory_add.h"
+#include "tools/commands/memory_codebook.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -31,6 +32,14 @@ std::int64_t count_readers(const Store& store, SegmentId segment) {
   }
 }
 
+/// ", codebook common" of product-quantised keys, else nothing.
+std::string codebook_text(const Store& store, const SegmentRecord& segment) {
+  if (segment.info.codebook.is_zero()) return {};
+  const auto codebook = store.find_codebook(segment.info.codebook);
+  return ", codebook " + (codebook && !codebook->name.empty() ? printable(codebook->name)
+                                                              : segment.info.codebook.short_hex());
+}
+
 int run_ls(Context& context) {
   const std::vector<SegmentRecord> segments = context.store(OpenMode::kReadOnly).segments();
   if (context.options.json) {
@@ -42,10 +51,11 @@ int run_ls(Context& context) {
     print_json(document);
     return 0;
   }
-  Table table({"NAME", "KIND", ">ENTRIES", ">SIZE", "DIGEST"});
+  Table table({"NAME", "KIND", ">ENTRIES", "KEYS", ">BYTES A KEY", ">SIZE", "DIGEST"});
   for (const SegmentRecord& segment : segments) {
     table.add({segment.name.empty() ? "-" : printable(segment.name), kind_name(segment.kind),
-               std::to_string(segment.info.entries), format_bytes(segment.bytes),
+               std::to_string(segment.info.entries), std::string(to_string(segment.info.keys)),
+               std::to_string(key_bytes(segment.info)), format_bytes(segment.bytes),
                segment.digest.short_hex()});
   }
   print(segments.empty() ? "no segments; make one with `pema memory add FILE --name NAME`\n"
@@ -69,8 +79,10 @@ int run_show(Context& context, const std::string& name) {
                 "\nkind       ", kind_name(segment.kind), "\ndigest     ", segment.digest.hex(),
                 "\nmodel      ", segment.info.model.hex(), "\nentries    ", segment.info.entries,
                 ", d = ", segment.info.hidden, ", site ", to_string(segment.info.site),
-                "\nsize       ", format_bytes(segment.bytes), "\nreaders    ", readers,
-                " profiles\nfile       ", store.object_path(segment.digest), "\n"));
+                "\nkeys       ", to_string(segment.info.keys), ", ", key_bytes(segment.info),
+                " bytes each", codebook_text(store, segment), "\nsize       ",
+                format_bytes(segment.bytes), "\nreaders    ", readers, " profiles\nfile       ",
+                store.object_path(segment.digest), "\n"));
   return 0;
 }
 
@@ -85,6 +97,10 @@ Json segment_json(const SegmentRecord& segment) {
   document["site"] = to_string(segment.info.site);
   document["entries"] = segment.info.entries;
   document["hidden"] = segment.info.hidden;
+  document["keys"] = to_string(segment.info.keys);
+  document["key_bytes"] = key_bytes(segment.info);
+  document["codebook"] =
+      segment.info.codebook.is_zero() ? Json() : Json(segment.info.codebook.hex());
   document["bytes"] = segment.bytes;
   return document;
 }
@@ -95,6 +111,7 @@ void add_memory(Command app, Context& context) {
       "Examples:\n  pema memory add handbook.txt --name handbook\n  pema memory ls\n"
       "  pema memory show handbook");
   add_memory_add(group, context);
+  add_memory_codebook(group, context);
 
   const Command ls = group.add("ls", "List segments");
   ls.footer("Examples:\n  pema memory ls\n  pema memory ls --json | jq '.segments[].entries'");

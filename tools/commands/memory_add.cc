@@ -10,6 +10,7 @@
 #include "tools/command_line.h"
 #include "tools/commands/prompt_source.h"
 #include "tools/context.h"
+#include "tools/key_choice.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/text_format.h"
 #include "tools/text_documents.h"
@@ -27,6 +28,7 @@ command goes on where it was. With --name the segment is shared text, else it is
 Examples:
   pema memory add handbook.txt style-guide.txt --name handbook
   cat letters/*.txt | pema memory add --json
+  pema memory add diary.txt --keys pq:common
   pema profile set alice --read handbook --lambda-shared 0.3)";
 
 struct AddOptions {
@@ -34,6 +36,7 @@ struct AddOptions {
   std::string name;
   std::string site = "post_norm";
   std::string context = "teacher_forced";
+  std::string keys = "f32";
   std::string cache;
   std::int64_t document_tokens = 512;
 };
@@ -57,7 +60,8 @@ std::vector<plm::FeatureRequest> make_requests(const plm::LanguageModel& model,
 }
 
 std::shared_ptr<const Segment> make_segment(const plm::LanguageModel& model,
-                                            const std::vector<SampleSet>& sets, FeatureSite site) {
+                                            const std::vector<SampleSet>& sets, FeatureSite site,
+                                            const KeyChoice& choice) {
   std::vector<const SampleSet*> parts;
   parts.reserve(sets.size());
   for (const SampleSet& set : sets) parts.push_back(&set);
@@ -70,7 +74,7 @@ std::shared_ptr<const Segment> make_segment(const plm::LanguageModel& model,
   info.site = site;
   info.hidden = model.info().hidden;
   info.vocab = model.info().vocab;
-  return Segment::make(info, keys.view(), samples.targets);
+  return tools::make_segment(info, keys.view(), samples.targets, choice);
 }
 
 int run_add(Context& context, AddOptions options) {
@@ -80,14 +84,15 @@ int run_add(Context& context, AddOptions options) {
   features.site = parse_feature_site(options.site);
   features.context = plm::parse_feature_context(options.context);
   features.progress = &context.progress();
-  (void)context.store();  // no store, no minutes of decoding
+  // No store or codebook, no minutes of decoding.
+  const KeyChoice keys = choose_keys(context.store(), options.keys);
   plm::LanguageModel& model = context.model({.conversations = 1});
   const std::vector<plm::FeatureRequest> requests = make_requests(model, options);
   plm::FeatureCache cache(options.cache);
   plm::FeatureCache::Counts counts;
   const std::vector<SampleSet> sets = cache.get(model, requests, features, &counts);
   context.end_progress();
-  const std::shared_ptr<const Segment> segment = make_segment(model, sets, features.site);
+  const std::shared_ptr<const Segment> segment = make_segment(model, sets, features.site, keys);
   (void)context.register_model();
   const SegmentRecord record = context.store().put_segment(
       *segment, options.name.empty() ? SegmentKind::kOwn : SegmentKind::kShared, options.name);
@@ -117,6 +122,7 @@ void add_memory_add(Command group, Context& context) {
   const Command command = group.add("add", "Make a segment from texts");
   command.option("FILES", options->files, "UTF-8 texts; - or none: standard input");
   command.option("--name", options->name, "Name of a shared segment");
+  command.option("--keys", options->keys, kKeysText).shows_default();
   command.option("--site", options->site, "Feature site: post_norm or pre_norm").shows_default();
   command
       .option("--context", options->context, "What the features see: teacher_forced or own_greedy")

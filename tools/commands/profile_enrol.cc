@@ -37,6 +37,7 @@ struct Options {
   bool everything = false;
   std::vector<std::string> read;
   bool no_memory = false;
+  std::string keys = "f32";
   bool replace = false;
   std::string estimator = "straight_through";
   DataOptions data;
@@ -62,6 +63,7 @@ int run_enrol(Context& context, Options options) {
   enrol.mask = options.mask;
   enrol.mask.estimator = train::parse_mask_estimator(options.estimator);
   enrol.own_segment = !options.no_memory;
+  enrol.keys = choose_keys(store, options.keys);
   enrol.on_existing = options.replace ? OnExisting::kReplace : OnExisting::kRefuse;
   for (const std::string& name : options.read) {
     enrol.shared_segments.push_back(require_segment(store, name).id);
@@ -120,6 +122,7 @@ void add_profile_enrol(Command group, Context& context) {
                "Learn from the test part too (nothing is held back for a test)");
   command.option("--read", options->read, "Shared segments that the profile may read");
   command.flag("--no-memory", options->no_memory, "Do not keep the texts as own recall memory");
+  command.option("--keys", options->keys, kKeysText).shows_default();
   command.flag("--replace", options->replace, "Make the next generation of an existing profile");
   command.flag("--soft", options->mask.soft, "One weight per adapter instead of one bit");
   command.option("--estimator", options->estimator, "Gradient of hard masks")

@@ -12,7 +12,8 @@ constexpr double kPriorRows = 100;
 
 }  // namespace
 
-std::shared_ptr<const Segment> make_segment(const train::Base& base, const Samples& rows) {
+std::shared_ptr<const Segment> make_segment(const train::Base& base, const Samples& rows,
+                                            const KeyChoice& choice) {
   if (rows.rows() == 0) return nullptr;
   Matrix<float> keys(rows.rows(), base.info->hidden);
   make_recall_keys(rows.features, base.site, base.head->norm_weight, keys.view());
@@ -21,7 +22,7 @@ std::shared_ptr<const Segment> make_segment(const train::Base& base, const Sampl
   info.site = base.site;
   info.hidden = base.info->hidden;
   info.vocab = base.info->vocab;
-  return Segment::make(info, keys.view(), rows.targets);
+  return make_segment(info, keys.view(), rows.targets, choice);
 }
 
 LambdaSchedule prior_schedule(bool own, bool shared) {
@@ -74,7 +75,8 @@ ProfileRecord enrol_person(Workshop& shop, const std::string& name, const PoolRe
   const auto adapters = shop.store.load_pool(pool.id);
   const ProfileMask mask = train::learn_mask(shop.base(), *adapters, person.train.view(),
                                              person.dev.view(), options.mask, shop.progress);
-  const auto own = options.own_segment ? make_segment(shop.base(), person.train.view()) : nullptr;
+  const auto own =
+      options.own_segment ? make_segment(shop.base(), person.train.view(), options.keys) : nullptr;
   return store_profile(shop, name, pool.id, mask, own, options.shared_segments, person.dev.view(),
                        options.on_existing);
 }

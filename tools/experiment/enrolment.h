@@ -11,6 +11,7 @@
 #include "pema/store.h"
 #include "pema/train/trainer.h"
 #include "tools/experiment/material.h"
+#include "tools/key_choice.h"
 
 namespace pema::tools {
 
@@ -32,13 +33,15 @@ struct Workshop {
 struct EnrolOptions {
   train::MaskOptions mask;
   bool own_segment = true;                 ///< keep the person's own text as recall memory
+  KeyChoice keys;                          ///< how that stores its keys
   std::vector<SegmentId> shared_segments;  ///< what the profile may read besides
   OnExisting on_existing = OnExisting::kRefuse;
 };
 
 /// A recall segment of a person's or a public text. Null when `rows` is empty.
 [[nodiscard]] std::shared_ptr<const Segment> make_segment(const train::Base& base,
-                                                          const Samples& rows);
+                                                          const Samples& rows,
+                                                          const KeyChoice& choice = {});
 
 /// Where the tuning of lambdas begins, and stays without dev rows: four fifths of the model part
 /// are personal, a fifth of all comes from own and a tenth from shared memory.

@@ -44,6 +44,7 @@ class Walk {
   [[nodiscard]] Workshop shop();
   [[nodiscard]] const data::DataSet& data() const noexcept { return data_; }
   [[nodiscard]] const Cohort& cohort() const noexcept { return cohort_; }
+  [[nodiscard]] const MethodOptions& methods() const noexcept { return options_.methods; }
   [[nodiscard]] const Foundation& foundation() const noexcept { return foundation_; }
   [[nodiscard]] const plm::FeatureCache::Counts& counts() const noexcept { return counts_; }
   [[nodiscard]] const Timings& timings() const noexcept { return timings_; }

@@ -1,0 +1,78 @@
+#include "tools/experiment/key_types.h"
+
+#include "pema/error.h"
+#include "tools/experiment/scoring.h"
+
+namespace pema::tools {
+namespace {
+
+constexpr std::string_view kCodebook = "pool-people";
+
+KeyChoice choice_of(Workshop& shop, const Foundation& foundation, KeyType type) {
+  KeyChoice choice;
+  choice.type = type;
+  if (type != KeyType::kProductQuantised) return choice;
+  if (const auto found = shop.store.find_codebook(kCodebook)) {
+    choice.codebook = shop.store.load_codebook(found->digest);
+    return choice;
+  }
+  const auto memory = shop.store.load_segment(foundation.memory.id);
+  choice.codebook = learn_codebook({&memory, 1}, {}, shop.progress);
+  (void)shop.store.put_codebook(*choice.codebook, std::string(kCodebook));
+  return choice;
+}
+
+/// The person's profile with own keys of that type; its name.
+std::string enrol(Workshop& shop, const Foundation& foundation, const PersonMaterial& person,
+                  const MethodOptions& options, const KeyChoice& choice) {
+  // masks_memory has the mask and, in float32, all of it.
+  (void)enrol_method(shop, foundation, Method::kMasksMemory, person, options);
+  std::string plain = profile_name(Method::kMasksMemory, person.key);
+  if (choice.type == KeyType::kFloat32) return plain;
+  std::string name = message("masks_memory_", to_string(choice.type), "/", person.key);
+  if (shop.store.find_profile(name)) return name;
+  const auto profile = shop.store.find_profile(plain);
+  PEMA_ASSERT(profile.has_value());
+  const auto own = make_segment(shop.base(), person.train.view(), choice);
+  (void)store_profile(shop, name, foundation.main.id, profile->mask, own, {foundation.memory.id},
+                      person.dev.view(), OnExisting::kRefuse);
+  return name;
+}
+
+double nll_of(Walk& walk, const KeyChoice& choice) {
+  Workshop shop = walk.shop();
+  double sum = 0;
+  std::int64_t rows = 0;
+  for (const PersonMaterial* person : walk.new_people()) {
+    const std::string name = enrol(shop, walk.foundation(), *person, walk.methods(), choice);
+    const ScoredRows scored(person->test.view(), shop.head, shop.threads);
+    sum += scored.nll_sum(shop.engine, shop.leases.acquire(name).get());
+    rows += scored.rows();
+  }
+  return sum / static_cast<double>(rows);
+}
+
+}  // namespace
+
+nlohmann::ordered_json evaluate_key_types(Walk& walk, std::span<const KeyType> types,
+                                          double base_nll) {
+  const double plain = nll_of(walk, {});
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  for (const KeyType type : types) {
+    Workshop shop = walk.shop();
+    const KeyChoice choice = choice_of(shop, walk.foundation(), type);
+    SegmentInfo info;
+    info.hidden = shop.model.hidden;
+    info.keys = type;
+    info.parts = choice.codebook != nullptr ? choice.codebook->info().parts : 0;
+    const double nll = type == KeyType::kFloat32 ? plain : nll_of(walk, choice);
+    results.push_back({{"keys", to_string(type)},
+                       {"key_bytes", key_bytes(info)},
+                       {"nll", nll},
+                       {"gain", base_nll - nll},
+                       {"worse_than_f32", nll - plain}});
+  }
+  return results;
+}
+
+}  // namespace pema::tools
