@@ -58,19 +58,36 @@ class Unpacker {
   const std::string& origin_;
 };
 
-/// Inner objects in file order: shared adapter, blocks, segments.
+/// Inner objects in file order: shared adapter, blocks, gate, segments.
 struct Inner {
   std::shared_ptr<const AdapterBlock> shared;
   std::vector<std::shared_ptr<const AdapterBlock>> blocks;
+  std::shared_ptr<const MixtureGate> gate;
   std::vector<BundleSegment> segments;
 };
+
+/// Place of a role in the file; segments of both kinds are mixed.
+int order_of(ObjectRole role) {
+  switch (role) {
+    case ObjectRole::kSharedAdapter:
+      return 0;
+    case ObjectRole::kBlock:
+      return 1;
+    case ObjectRole::kGate:
+      return 2;
+    case ObjectRole::kOwnSegment:
+    case ObjectRole::kSharedSegment:
+      return 3;
+  }
+  return 4;
+}
 
 Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
   Inner inner;
   int last_role = 0;
   for (const BundleObject& object : meta.objects) {
-    const int order = std::min<int>(object.role, static_cast<int>(ObjectRole::kOwnSegment));
-    unpacker.require(object.role <= 3 && order >= last_role, "its objects are out of order");
+    const int order = order_of(static_cast<ObjectRole>(object.role));
+    unpacker.require(order <= 3 && order >= last_role, "its objects are out of order");
     last_role = order;
     switch (static_cast<ObjectRole>(object.role)) {
       case ObjectRole::kSharedAdapter:
@@ -79,6 +96,11 @@ Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
         break;
       case ObjectRole::kBlock:
         inner.blocks.push_back(AdapterBlock::from_bytes(unpacker.next(object)));
+        break;
+      case ObjectRole::kGate:
+        unpacker.require(inner.gate == nullptr, "it has two gates");
+        inner.gate =
+            std::make_shared<const MixtureGate>(MixtureGate::from_bytes(unpacker.next(object)));
         break;
       case ObjectRole::kOwnSegment:
       case ObjectRole::kSharedSegment: {
@@ -102,8 +124,8 @@ Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
 std::shared_ptr<const Pool> make_pool(const BundleMeta& meta, Inner& inner,
                                       const Unpacker& unpacker) {
   if (meta.has_pool == 0) {
-    unpacker.require(inner.shared == nullptr && inner.blocks.empty(),
-                     "it has adapters but no pool");
+    unpacker.require(inner.shared == nullptr && inner.blocks.empty() && inner.gate == nullptr,
+                     "it has adapters or a gate but no pool");
     return nullptr;
   }
   unpacker.require(meta.has_pool == 1, "a flag is neither 0 nor 1");
@@ -116,7 +138,7 @@ std::shared_ptr<const Pool> make_pool(const BundleMeta& meta, Inner& inner,
   info.norm = static_cast<HeadNorm>(meta.norm);
   info.mask_scale = meta.mask_scale;
   info.recipe = meta.recipe;
-  auto pool = std::make_shared<const Pool>(info, inner.shared, inner.blocks);
+  auto pool = std::make_shared<const Pool>(info, inner.shared, inner.blocks, inner.gate);
   unpacker.require(pool->digest() == meta.pool_digest && pool->info().hidden == meta.hidden,
                    "its pool does not have its digest");
   return pool;
@@ -141,6 +163,9 @@ Bundle decode(std::span<const std::byte> bytes, const std::string& origin) {
   const bool needs_model = bundle.pool != nullptr || !bundle.segments.empty();
   unpacker.require(needs_model == !meta.model.is_zero(), "its base model is missing");
   unpacker.require(bundle.pool != nullptr || bundle.mask.size() == 0, "it has a mask but no pool");
+  unpacker.require(
+      !bundle.schedule.gate || (bundle.pool != nullptr && bundle.pool->gate() != nullptr),
+      "it uses a gate that is not there");
   if (bundle.pool != nullptr) {
     check_mask_fits(bundle.mask, bundle.pool->info().adapters, bundle.pool->info().algebra);
   }
@@ -176,6 +201,9 @@ std::vector<std::byte> encode_bundle(const Bundle& bundle) {
     }
     for (const auto& block : bundle.pool->blocks()) {
       packer.add(ObjectRole::kBlock, {}, block->digest(), block->serialise());
+    }
+    if (const auto& gate = bundle.pool->gate(); gate != nullptr) {
+      packer.add(ObjectRole::kGate, {}, gate->digest(), gate->serialise());
     }
   }
   for (const BundleSegment& item : bundle.segments) {

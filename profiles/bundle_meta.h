@@ -51,7 +51,8 @@ enum class ObjectRole : std::uint8_t {
   kSharedAdapter = 0,
   kBlock = 1,
   kOwnSegment = 2,
-  kSharedSegment = 3
+  kSharedSegment = 3,
+  kGate = 4,  ///< lies between blocks and segments
 };
 
 /// One inner object. Objects lie one after the other, each at the next multiple of 64.

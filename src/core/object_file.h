@@ -33,6 +33,7 @@ enum class ObjectKind : std::uint32_t {
   kBundle = 3,        ///< one profile with what it needs (profiles/)
   kFeatures = 4,      ///< cached features (src/plm)
   kProjection = 5,    ///< a pool's projection U^T (src/engine)
+  kGate = 6,          ///< pema::MixtureGate
 };
 /// Name of a kind for messages, "block of adapters". Never throws.
 [[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;
