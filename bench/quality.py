@@ -66,6 +66,27 @@ def show_curves(runs):
     print()
 
 
+# Choices of masks and memory that are scored with constant weights and with the gate.
+WEIGHED = ["shared", "masks", "shared_shared_memory", "masks_shared_memory", "shared_own_memory", "shared_memory", "masks_memory"]
+
+
+def show_gate(promises, report):
+    """Ratios to the gain of the shared adapter under its constant lambda; the gate's part is what it adds to the same sources."""
+    by_id = {method["id"]: method for method in report["methods"]}
+    gain = gains(report)
+    promises.at_least("88.gate.masks_shared_memory", 1.45, gain["masks_shared_memory_gate"] / gain["shared"], "ratio of gains, 128 bytes a person")
+    promises.at_least("88.gate.masks_memory", 1.75, gain["masks_memory_gate"] / gain["shared"], "ratio of gains, 128 bytes and own segment")
+    for method in ("masks_shared_memory_gate", "masks_memory_gate"):
+        promises.at_least(f"88.{method}.gaining_share", 1.0, by_id[method]["gaining_share"], "share of people who gain")
+        promises.at_least(f"88.{method}.worst_gain", 0.0, by_id[method]["worst_gain"], "nats per token, the person who gains least")
+    for method in WEIGHED[2:]:
+        promises.at_least(f"88.gate.part.{method}", 0.0, gain[f"{method}_gate"] - gain[method], "nats per token that the gate adds")
+    print("\ngain in nats per token: constant weights, gate, ratios to the shared adapter's")
+    for method in WEIGHED:
+        plain, gated = gain[method], gain[f"{method}_gate"]
+        print(f"  {method:22}{plain:8.3f}{gated:8.3f}{plain / gain['shared']:8.3f}{gated / gain['shared']:8.3f}")
+
+
 def main():
     parser = must.arguments(__doc__)
     parser.add_argument("--work", default="out/bench/work")
@@ -93,6 +114,7 @@ def main():
     promises.at_most("88.mask_bytes", 128, large["bytes_per_profile"]["mask"], "bytes")
     for method, prototype in PROTOTYPE_GAINS.items():
         promises.at_least(f"88.gain.{method}", round(prototype - 0.05, 3), gain[method], "nats per token")
+    show_gate(promises, large)
     promises.at_most("88.registry_row", large["bytes_per_profile"]["mask"] + 100,
                      large["bytes_per_profile"]["registry_row"], "bytes, 10,000 copies of an enrolled profile")
 

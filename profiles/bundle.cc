@@ -60,11 +60,12 @@ class Unpacker {
   const std::string& origin_;
 };
 
-/// Inner objects in file order: shared adapter, blocks, codebooks, segments.
+/// Inner objects in file order: shared adapter, blocks, gate, codebooks, segments.
 struct Inner {
   std::map<Digest, std::shared_ptr<const Codebook>> codebooks;
   std::shared_ptr<const AdapterBlock> shared;
   std::vector<std::shared_ptr<const AdapterBlock>> blocks;
+  std::shared_ptr<const MixtureGate> gate;
   std::vector<BundleSegment> segments;
 };
 
@@ -75,6 +76,8 @@ int order_of(ObjectRole role) {
       return 0;
     case ObjectRole::kBlock:
       return 1;
+    case ObjectRole::kGate:
+      return 2;
     case ObjectRole::kCodebook:
       return 3;
     case ObjectRole::kOwnSegment:
@@ -99,6 +102,11 @@ Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
         break;
       case ObjectRole::kBlock:
         inner.blocks.push_back(AdapterBlock::from_bytes(unpacker.next(object)));
+        break;
+      case ObjectRole::kGate:
+        unpacker.require(inner.gate == nullptr, "it has two gates");
+        inner.gate =
+            std::make_shared<const MixtureGate>(MixtureGate::from_bytes(unpacker.next(object)));
         break;
       case ObjectRole::kCodebook: {
         // Rising, so that equal contents have one encoding.
@@ -138,8 +146,8 @@ Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
 std::shared_ptr<const Pool> make_pool(const BundleMeta& meta, Inner& inner,
                                       const Unpacker& unpacker) {
   if (meta.has_pool == 0) {
-    unpacker.require(inner.shared == nullptr && inner.blocks.empty(),
-                     "it has adapters but no pool");
+    unpacker.require(inner.shared == nullptr && inner.blocks.empty() && inner.gate == nullptr,
+                     "it has adapters or a gate but no pool");
     return nullptr;
   }
   unpacker.require(meta.has_pool == 1, "a flag is neither 0 nor 1");
@@ -152,7 +160,7 @@ std::shared_ptr<const Pool> make_pool(const BundleMeta& meta, Inner& inner,
   info.norm = static_cast<HeadNorm>(meta.norm);
   info.mask_scale = meta.mask_scale;
   info.recipe = meta.recipe;
-  auto pool = std::make_shared<const Pool>(info, inner.shared, inner.blocks);
+  auto pool = std::make_shared<const Pool>(info, inner.shared, inner.blocks, inner.gate);
   unpacker.require(pool->digest() == meta.pool_digest && pool->info().hidden == meta.hidden,
                    "its pool does not have its digest");
   return pool;
@@ -177,6 +185,9 @@ Bundle decode(std::span<const std::byte> bytes, const std::string& origin) {
   const bool needs_model = bundle.pool != nullptr || !bundle.segments.empty();
   unpacker.require(needs_model == !meta.model.is_zero(), "its base model is missing");
   unpacker.require(bundle.pool != nullptr || bundle.mask.size() == 0, "it has a mask but no pool");
+  unpacker.require(
+      !bundle.schedule.gate || (bundle.pool != nullptr && bundle.pool->gate() != nullptr),
+      "it uses a gate that is not there");
   if (bundle.pool != nullptr) {
     check_mask_fits(bundle.mask, bundle.pool->info().adapters, bundle.pool->info().algebra);
   }
@@ -212,6 +223,9 @@ std::vector<std::byte> encode_bundle(const Bundle& bundle) {
     }
     for (const auto& block : bundle.pool->blocks()) {
       packer.add(ObjectRole::kBlock, {}, block->digest(), block->serialise());
+    }
+    if (const auto& gate = bundle.pool->gate(); gate != nullptr) {
+      packer.add(ObjectRole::kGate, {}, gate->digest(), gate->serialise());
     }
   }
   std::map<Digest, std::shared_ptr<const Codebook>> codebooks;

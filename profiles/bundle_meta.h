@@ -52,6 +52,7 @@ enum class ObjectRole : std::uint8_t {
   kBlock = 1,
   kOwnSegment = 2,
   kSharedSegment = 3,
+  kGate = 4,      ///< lies behind the blocks
   kCodebook = 5,  ///< lies before the segments
 };
 

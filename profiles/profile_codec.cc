@@ -11,6 +11,7 @@ namespace {
 
 constexpr unsigned kSoft = 1;
 constexpr unsigned kUpSide = 2;
+constexpr std::int64_t kGate = 4;  // beside the curve, so that a row without it is as it was
 constexpr double kWeightSteps = 1e4;
 constexpr double kTemperatureSteps = 1e6;
 
@@ -92,7 +93,7 @@ void ByteReader::refuse(std::string_view why) const {
 
 std::vector<std::byte> encode_schedule(const LambdaSchedule& schedule) {
   std::vector<std::byte> out;
-  put_varint(out, static_cast<std::int64_t>(schedule.curve));
+  put_varint(out, static_cast<std::int64_t>(schedule.curve) + (schedule.gate ? kGate : 0));
   put_varint(out, steps_of(schedule.lambda_max, kWeightSteps));
   put_varint(out, schedule.length);
   put_varint(out, steps_of(schedule.lambda_own, kWeightSteps));
@@ -106,8 +107,10 @@ LambdaSchedule decode_schedule(std::span<const std::byte> bytes, std::string_vie
   ByteReader reader(bytes, what);
   const auto scaled = [&](double steps) { return static_cast<double>(reader.varint()) / steps; };
   LambdaSchedule schedule;
-  const std::int64_t curve = reader.varint();
-  if (curve > 2) reader.refuse("its curve is unknown");
+  const std::int64_t first = reader.varint();
+  const std::int64_t curve = first % kGate;
+  schedule.gate = first >= kGate;
+  if (curve > 2 || first >= 2 * kGate) reader.refuse("its curve is unknown");
   schedule.curve = static_cast<LambdaCurve>(curve);
   schedule.lambda_max = scaled(kWeightSteps);
   schedule.length = reader.varint();

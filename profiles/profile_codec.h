@@ -2,7 +2,8 @@
 /// only; anything else is refused.
 ///
 ///   varint   := unsigned LEB128 without needless bytes
-///   schedule := varint curve, lambda_max * 1e4, length, lambda_own * 1e4, lambda_shared * 1e4,
+///   schedule := varint curve + 4 * gate, lambda_max * 1e4, length, lambda_own * 1e4, lambda_shared
+///   * 1e4,
 ///               neighbours, temperature * 1e6
 ///   segments := varint*            first number, then differences; rising
 ///   mask     := nothing | byte flags (1 soft, 2 up side too), varint N, side [, side]

@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::string_view kPoolColumns =
     "SELECT pool.id, pool.name, version, digest, model.fingerprint, pool.hidden, site, form, "
-    "algebra, norm, adapters, rank, mask_scale, recipe, shared FROM pool JOIN model ON model.id = "
+    "algebra, norm, adapters, rank, mask_scale, recipe, shared, gate FROM pool JOIN model ON "
+    "model.id = "
     "pool.model ";
 
 PoolRecord read_pool(const sqlite::Query& row) {
@@ -27,6 +28,7 @@ PoolRecord read_pool(const sqlite::Query& row) {
   record.info.mask_scale = row->real(12);
   record.info.recipe = row->text(13);
   if (!row->null(14)) record.shared_object = row->digest(14);
+  if (!row->null(15)) record.gate_object = row->digest(15);
   return record;
 }
 
@@ -51,6 +53,7 @@ void put_missing_block(const ObjectFolder& objects, const AdapterBlock& block) {
 void Registry::put_pool_objects(const Pool& pool) {
   if (pool.shared() != nullptr) put_block(objects_, *pool.shared());
   for (const auto& block : pool.blocks()) put_block(objects_, *block);
+  if (pool.gate() != nullptr) objects_.put(pool.gate()->digest(), pool.gate()->serialise());
 }
 
 PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
@@ -67,8 +70,8 @@ PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
   const std::int64_t version = newest ? newest->version + 1 : 1;
   sqlite::Query insert = database_.query(
       "INSERT INTO pool (name, version, digest, model, hidden, site, form, algebra, norm, "
-      "adapters, rank, mask_scale, recipe, shared) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
+      "adapters, rank, mask_scale, recipe, shared, gate) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
   insert->bind(1, std::string_view(name))
       .bind(2, version)
       .bind(3, pool.digest())
@@ -85,6 +88,11 @@ PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
   if (pool.shared() != nullptr) {
     put_missing_block(objects_, *pool.shared());
     insert->bind(14, pool.shared()->digest());
+  }
+  if (const auto& gate = pool.gate(); gate != nullptr) {
+    const Digest digest = gate->digest();
+    if (!objects_.contains(digest)) objects_.put(digest, gate->serialise());
+    insert->bind(15, digest);
   }
   insert->run();
   const PoolId id{database_.last_insert_id()};
@@ -150,6 +158,11 @@ std::shared_ptr<const Pool> Registry::load_pool(const PoolRecord& record) {
   for (const Digest& object : record.block_objects) {
     blocks.push_back(AdapterBlock::open(objects_.path(object), object));
   }
+  std::shared_ptr<const MixtureGate> gate;
+  if (!record.gate_object.is_zero()) {
+    gate = std::make_shared<const MixtureGate>(
+        MixtureGate::open(objects_.path(record.gate_object), record.gate_object));
+  }
   const auto refuse = [&](const std::string& why) {
     fail(ErrorCode::kCorrupt, folder_, "/registry.db: pool '", record.name, "' version ",
          record.version, " is damaged (", why,
@@ -157,7 +170,8 @@ std::shared_ptr<const Pool> Registry::load_pool(const PoolRecord& record) {
   };
   std::shared_ptr<const Pool> pool;
   try {
-    pool = std::make_shared<const Pool>(record.info, std::move(shared), std::move(blocks));
+    pool = std::make_shared<const Pool>(record.info, std::move(shared), std::move(blocks),
+                                        std::move(gate));
   } catch (const Error& error) {
     refuse(error.what());
   }

@@ -68,10 +68,12 @@ class Writer {
   std::vector<SegmentId> check_references(const ProfileDraft& draft) {
     const Digest* model = nullptr;
     if (draft.pool) {
-      const PoolInfo& pool = find_pool(draft);
-      check_mask_fits(draft.mask, pool.adapters, pool.algebra);
-      model = &pool.model;
+      const PoolRecord& pool = find_pool(draft);
+      check_mask_fits(draft.mask, pool.info.adapters, pool.info.algebra);
+      check_gate(draft, !pool.gate_object.is_zero());
+      model = &pool.info.model;
     } else {
+      check_gate(draft, false);
       check_mask_shape(draft.mask);
       PEMA_CHECK(draft.mask.size() == 0, kInvalidArgument, "profile '", draft.name,
                  "' has a mask but no pool; name the pool the mask was trained with");
@@ -93,13 +95,19 @@ class Writer {
     return segments;
   }
 
-  const PoolInfo& find_pool(const ProfileDraft& draft) {
+  static void check_gate(const ProfileDraft& draft, bool there) {
+    PEMA_CHECK(there || !draft.schedule.gate, kInvalidArgument, "profile '", draft.name,
+               "' would be weighed by its pool's gate, and its pool has none; use a pool that was "
+               "trained with a gate, or switch the gate off");
+  }
+
+  const PoolRecord& find_pool(const ProfileDraft& draft) {
     auto found = pools_.find(draft.pool);
     if (found == pools_.end()) {
       std::optional<PoolRecord> record = registry_.find_pool(draft.pool);
       PEMA_CHECK(record.has_value(), kNotFound, "profile '", draft.name, "' names pool ",
                  draft.pool.value, ", which is not in this store; list them with `pema show`");
-      found = pools_.emplace(draft.pool, std::move(record->info)).first;
+      found = pools_.emplace(draft.pool, std::move(*record)).first;
     }
     return found->second;
   }
@@ -142,7 +150,7 @@ class Writer {
   sqlite::Database& database_;
   OnExisting on_existing_;
   bool generation_is_replacement_ = false;
-  std::unordered_map<PoolId, PoolInfo> pools_;
+  std::unordered_map<PoolId, PoolRecord> pools_;
   std::unordered_map<SegmentId, Digest> segments_;
   std::map<SegmentId, std::int64_t> readers_;
 };

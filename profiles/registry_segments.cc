@@ -158,7 +158,7 @@ bool Registry::names_object(const Digest& digest) {
       "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM codebook WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM pool_block WHERE object = ?1) OR "
-      "EXISTS (SELECT 1 FROM pool WHERE shared = ?1)");
+      "EXISTS (SELECT 1 FROM pool WHERE shared = ?1 OR gate = ?1)");
   return row->bind(1, digest).step() && row->integer(0) != 0;
 }
 

@@ -49,10 +49,14 @@ void check_database(Database& database, std::vector<Damage>& damage) {
 /// Reads every profile; what is wrong with one does not hide the next. Counts readers.
 void check_profiles(Database& database, std::vector<Damage>& damage,
                     std::map<SegmentId, std::int64_t>& readers) {
-  std::map<std::int64_t, std::int64_t> adapters;  // by pool
+  struct PoolFacts {
+    std::int64_t adapters = 0;
+    bool gate = false;
+  };
+  std::map<std::int64_t, PoolFacts> pools;
   {
-    Query row = database.query("SELECT id, adapters FROM pool");
-    while (row->step()) adapters[row->integer(0)] = row->integer(1);
+    Query row = database.query("SELECT id, adapters, gate FROM pool");
+    while (row->step()) pools[row->integer(0)] = {row->integer(1), !row->null(2)};
   }
   Query row =
       database.query("SELECT name, pool, schedule, segments, mask FROM profile ORDER BY id");
@@ -64,11 +68,14 @@ void check_profiles(Database& database, std::vector<Damage>& damage,
         for (const SegmentId id : decode_segments(row->blob(3), what)) ++readers[id];
       });
       run(damage, what, [&] {
-        static_cast<void>(decode_schedule(row->blob(2), what));
+        const LambdaSchedule schedule = decode_schedule(row->blob(2), what);
         const ProfileMask mask = decode_mask(row->blob(4), what);
-        const auto pool = row->null(1) ? adapters.end() : adapters.find(row->integer(1));
-        PEMA_CHECK(mask.size() <= (pool == adapters.end() ? 0 : pool->second), kCorrupt, what,
+        const auto found = row->null(1) ? pools.end() : pools.find(row->integer(1));
+        const PoolFacts pool = found == pools.end() ? PoolFacts{} : found->second;
+        PEMA_CHECK(mask.size() <= pool.adapters, kCorrupt, what,
                    ": its mask is longer than its pool; enrol the profile again");
+        PEMA_CHECK(pool.gate || !schedule.gate, kCorrupt, what,
+                   ": it uses a gate that its pool does not have; enrol the profile again");
       });
     });
   }
@@ -111,6 +118,7 @@ std::map<Digest, std::string> named_objects(Registry& registry, std::vector<Dama
   for (const PoolRecord& pool : pools) {
     const std::string user = message("pool '", pool.name, "' version ", pool.version);
     if (!pool.shared_object.is_zero()) objects.emplace(pool.shared_object, user);
+    if (!pool.gate_object.is_zero()) objects.emplace(pool.gate_object, user);
     for (const Digest& object : pool.block_objects) objects.emplace(object, user);
   }
   for (const SegmentRecord& segment : segments) {
@@ -150,7 +158,7 @@ std::vector<Damage> Registry::verify() {
   }
   const auto whole = [&](const Digest& digest) { return !broken.contains(digest); };
   for (const PoolRecord& pool : pools) {
-    bool loadable = whole(pool.shared_object);
+    bool loadable = whole(pool.shared_object) && whole(pool.gate_object);
     for (const Digest& object : pool.block_objects) loadable = loadable && whole(object);
     if (!loadable) continue;
     run(damage, message("pool '", pool.name, "' version ", pool.version),

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pema/digest.h"
+#include "pema/gate.h"
 #include "pema/model.h"
 #include "pema/tensor_view.h"
 
@@ -109,8 +110,9 @@ struct PoolInfo {
   std::string recipe;  ///< how it was trained, one line of JSON; for people and for cache keys
 };
 
-/// One version of a pool: an optional always-on shared adapter and the N adapters that masks
-/// select, in blocks. Thread-safety: immutable, share freely.
+/// One version of a pool: an optional always-on shared adapter, the N adapters that masks select,
+/// in blocks, and an optional gate that weighs the sources of its people's rows. Thread-safety:
+/// immutable, share freely.
 class Pool {
  public:
   /// Throws kMismatch when widths or ranks of the blocks disagree, kInvalidArgument when there is
@@ -118,7 +120,8 @@ class Pool {
   /// adapters, or a value of `info` is outside its range. `info.adapters`, `info.rank` and
   /// `info.hidden` are filled in from the blocks; the shared adapter may have another rank.
   Pool(PoolInfo info, std::shared_ptr<const AdapterBlock> shared,
-       std::vector<std::shared_ptr<const AdapterBlock>> blocks);
+       std::vector<std::shared_ptr<const AdapterBlock>> blocks,
+       std::shared_ptr<const MixtureGate> gate = nullptr);
 
   [[nodiscard]] const PoolInfo& info() const noexcept { return info_; }
   /// Null when the pool has no shared adapter.
@@ -130,8 +133,10 @@ class Pool {
   [[nodiscard]] std::span<const std::shared_ptr<const AdapterBlock>> blocks() const noexcept {
     return blocks_;
   }
-  /// SHA-256 over everything that decides what a mask over this pool computes; the recipe is not
-  /// part of it.
+  /// Null when the pool has no gate; profiles then weigh by their schedules alone.
+  [[nodiscard]] const std::shared_ptr<const MixtureGate>& gate() const noexcept { return gate_; }
+  /// SHA-256 over everything that decides what a mask over this pool computes, the gate included;
+  /// the recipe is not part of it.
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
   /// Bytes of f32 payload over all blocks, the shared adapter's included.
   [[nodiscard]] std::int64_t bytes() const noexcept;
@@ -140,6 +145,7 @@ class Pool {
   PoolInfo info_;
   std::shared_ptr<const AdapterBlock> shared_;
   std::vector<std::shared_ptr<const AdapterBlock>> blocks_;
+  std::shared_ptr<const MixtureGate> gate_;
   Digest digest_;
 };
 

@@ -34,8 +34,10 @@ struct Lease {
   ProfileMask mask;
   Digest mask_digest;
   LambdaSchedule schedule;
-  /// Null: the schedule weighs the sources. Otherwise the gate does, and of the schedule only k and
-  /// T of the recall count, and lambda_max = 0, which still switches the personal distribution off.
+  /// Null: the schedule weighs the sources. Otherwise the gate does, with its own k and T of the
+  /// recall, and of the schedule only lambda_max = 0 counts, which still switches the personal
+  /// distribution off. LeaseBook takes it from the pool where the profile says so
+  /// (LambdaSchedule::gate, which the engine does not look at).
   std::shared_ptr<const MixtureGate> gate;
   std::vector<std::shared_ptr<const Segment>> own;
   std::vector<std::shared_ptr<const Segment>> shared;

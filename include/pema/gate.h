@@ -4,6 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pema/digest.h"
 
 namespace pema {
 
@@ -27,39 +32,62 @@ struct GateInput {
   bool has_shared = false;
 };
 
-/// g = softmax over the sources that a row has of a linear function of six numbers: for own and for
-/// shared memory the squared distance of the nearest neighbour, the mean over all k, and the
-/// largest probability that they agree on. One gate serves all people of a pool; there is one set
-/// of weights for each choice of memories that a row may have. After the gating network of He et
-/// al. 2021 (arXiv 2109.04212, section 4.2), linear and on signals of the recall alone.
-/// Thread-safety: a value.
+/// How a gate's signals are taken: part of the gate, since its weights fit no other recall.
+struct GateRecall {
+  std::int64_t neighbours = 64;  ///< k, in [1, 4096]
+  double temperature = 0.03;     ///< T, in [1e-6, 1000], on squared L2 distance of normalised keys
+
+  bool operator==(const GateRecall&) const = default;
+};
+
+/// g = softmax over the sources that a row has of a linear function of eight numbers: for own and
+/// for shared memory the squared distance of the nearest neighbour, its logarithm, the mean over
+/// all k, and the largest probability that they agree on. One gate serves all people of a pool;
+/// there is one set of weights for each choice of memories that a row may have. After the gating
+/// network of He et al. 2021 (arXiv 2109.04212, section 4.2), linear and on signals of the recall
+/// alone (docs/decisions/0007-gate.md). Thread-safety: a value.
 class MixtureGate {
  public:
-  static constexpr std::size_t kSignals = 7;   ///< six and a constant
+  static constexpr std::size_t kSignals = 9;   ///< eight and a constant
   static constexpr std::size_t kMemories = 4;  ///< none, shared, own, both
+  /// Keeps the logarithm of a distance finite, and its slope small beside the distances' rounding.
+  static constexpr double kDistanceFloor = 0.01;
   /// weights[m][s][i]: memories, source, signal.
   using Weights = std::array<std::array<std::array<float, kSignals>, kMixtureSources>, kMemories>;
 
   MixtureGate() = default;
-  /// Throws kInvalidArgument unless every weight is finite.
-  explicit MixtureGate(const Weights& weights);
+  /// Throws kInvalidArgument unless every weight is finite and `recall` is in its range.
+  explicit MixtureGate(const Weights& weights, const GateRecall& recall = {});
+  /// Reads an object file (docs/formats/object.md). Throws kNotFound, kIo, kUnsupported (newer than
+  /// this build), or kCorrupt (size, header, checksum, digest other than `expected`, values that
+  /// the constructor would refuse).
+  [[nodiscard]] static MixtureGate open(const std::string& path, const Digest& expected);
+  /// Reads the bytes of an object file, as `serialise` gives them. Throws kCorrupt or kUnsupported.
+  [[nodiscard]] static MixtureGate from_bytes(std::span<const std::byte> bytes);
 
   /// Weights of the sources, by MixtureSource; >= 0, sum 1, exactly 0 for absent ones. The model is
   /// always there.
   [[nodiscard]] std::array<double, kMixtureSources> operator()(const GateInput& row) const;
   [[nodiscard]] const Weights& weights() const noexcept { return weights_; }
+  [[nodiscard]] const GateRecall& recall() const noexcept { return recall_; }
+
+  /// The gate's object file as bytes.
+  [[nodiscard]] std::vector<std::byte> serialise() const;
+  /// SHA-256 of these bytes.
+  [[nodiscard]] Digest digest() const;
 
   /// Which of kMemories sets of weights a row with these memories takes.
   [[nodiscard]] static std::size_t memories(const GateInput& row) noexcept {
     return (row.has_own ? 2U : 0U) + (row.has_shared ? 1U : 0U);
   }
-  /// The seven numbers of a row.
+  /// The nine numbers of a row, own memory before shared. Numbers of an absent memory are 0.
   [[nodiscard]] static std::array<double, kSignals> signals(const GateInput& row) noexcept;
 
   bool operator==(const MixtureGate&) const = default;
 
  private:
   Weights weights_{};
+  GateRecall recall_;
 };
 
 }  // namespace pema

@@ -19,7 +19,7 @@ enum class LambdaCurve : std::uint8_t {
 /// "constant", "linear" or "squared". Throws kInvalidArgument otherwise.
 [[nodiscard]] LambdaCurve parse_lambda_curve(std::string_view text);
 
-/// How the sources are weighed:
+/// How the sources are weighed, unless the pool's gate does:
 ///   P = lambda_own P_own + lambda_shared P_shared + (1 - lambda_own - lambda_shared) [lambda
 ///   P_pema + (1 - lambda) P_lm]
 /// All weights lie in [0, 1] and are kept in steps of 1/10000, so that a stored profile is exactly
@@ -34,6 +34,9 @@ struct LambdaSchedule {
   double lambda_shared = 0.0;    ///< weight of recall from shared segments; 0 switches it off
   std::int64_t neighbours = 32;  ///< k of the recall
   double temperature = 0.02;     ///< T of the recall, on squared L2 distance of normalised keys
+  /// The pool's gate weighs each row (pema/gate.h), with its own k and T; of the rest only
+  /// lambda_max = 0 then counts, which still switches the personal distribution off.
+  bool gate = false;
 
   /// lambda at step t >= 0 for a row whose source has `source_length` tokens (>= 0; 0 is taken as
   /// 1). After the ramp the last value, (lambda_max / n) or its square, is held. Never depends on

@@ -35,6 +35,7 @@ struct PoolRecord {
   Digest digest;
   PoolInfo info;
   Digest shared_object;               ///< zero when there is no shared adapter
+  Digest gate_object;                 ///< zero when there is no gate
   std::vector<Digest> block_objects;  ///< in mask order
 };
 
@@ -157,8 +158,9 @@ class Store {
 
   /// Writes one profile. Throws kAlreadyExists (kRefuse and the name is taken), kNotFound (pool,
   /// segment), kInvalidArgument (mask longer than the pool, sides that do not fit the algebra, bad
-  /// name or schedule), kMismatch (pool and segments of different base models). The schedule is
-  /// stored quantised. A replacement removes own segments that it leaves without a reader.
+  /// name or schedule, a gate that the pool does not have), kMismatch (pool and segments of
+  /// different base models). The schedule is stored quantised. A replacement removes own segments
+  /// that it leaves without a reader.
   ProfileRecord put_profile(const ProfileDraft& draft,
                             OnExisting on_existing = OnExisting::kRefuse);
   /// All of them in one transaction; several thousand per call is the efficient size.

@@ -1,12 +1,14 @@
 #include "pema/gate.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "pema/error.h"
 
 namespace pema {
 
-MixtureGate::MixtureGate(const Weights& weights) : weights_(weights) {
+MixtureGate::MixtureGate(const Weights& weights, const GateRecall& recall)
+    : weights_(weights), recall_(recall) {
   for (const auto& memories : weights) {
     for (const auto& source : memories) {
       for (const float weight : source) {
@@ -15,12 +17,21 @@ MixtureGate::MixtureGate(const Weights& weights) : weights_(weights) {
       }
     }
   }
+  PEMA_CHECK(recall.neighbours >= 1 && recall.neighbours <= 4096, kInvalidArgument,
+             "a gate's neighbours are ", recall.neighbours, "; they must lie in [1, 4096]");
+  PEMA_CHECK(std::isfinite(recall.temperature) && recall.temperature >= 1e-6 &&
+                 recall.temperature <= 1000.0,
+             kInvalidArgument, "a gate's temperature is ", recall.temperature,
+             "; it must lie in [1e-6, 1000]");
 }
 
 std::array<double, MixtureGate::kSignals> MixtureGate::signals(const GateInput& row) noexcept {
-  return {
-      row.own.nearest,      row.own.mean, row.own.agreement, row.shared.nearest, row.shared.mean,
-      row.shared.agreement, 1.0};
+  const auto near = [](bool there, const RecallSignals& signals) {
+    return there ? std::log(std::max(signals.nearest, 0.0) + kDistanceFloor) : 0.0;
+  };
+  return {row.own.nearest,   near(row.has_own, row.own), row.own.mean,
+          row.own.agreement, row.shared.nearest,         near(row.has_shared, row.shared),
+          row.shared.mean,   row.shared.agreement,       1.0};
 }
 
 std::array<double, kMixtureSources> MixtureGate::operator()(const GateInput& row) const {

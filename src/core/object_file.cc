@@ -98,6 +98,8 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "feature cache";
     case ObjectKind::kProjection:
       return "projection of a pool";
+    case ObjectKind::kGate:
+      return "gate";
     case ObjectKind::kRoundedSegment:
       return "memory segment of rounded keys";
     case ObjectKind::kCodebook:

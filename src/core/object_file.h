@@ -33,6 +33,7 @@ enum class ObjectKind : std::uint32_t {
   kBundle = 3,          ///< one profile with what it needs (profiles/)
   kFeatures = 4,        ///< cached features (src/plm)
   kProjection = 5,      ///< a pool's projection U^T (src/engine)
+  kGate = 6,            ///< pema::MixtureGate
   kRoundedSegment = 8,  ///< pema::Segment whose keys are not float32
   kCodebook = 9,        ///< pema::Codebook
 };

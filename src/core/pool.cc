@@ -25,7 +25,8 @@ std::int64_t payload_bytes(const AdapterBlock& block) {
 }
 
 Digest pool_digest(const PoolInfo& info, const AdapterBlock* shared,
-                   std::span<const std::shared_ptr<const AdapterBlock>> blocks) {
+                   std::span<const std::shared_ptr<const AdapterBlock>> blocks,
+                   const MixtureGate* gate) {
   Sha256 hash;
   hash.update("pema pool").update(std::as_bytes(std::span(info.model.bytes)));
   hash.update_int(info.hidden)
@@ -40,6 +41,10 @@ Digest pool_digest(const PoolInfo& info, const AdapterBlock* shared,
   hash.update(std::as_bytes(std::span(shared_digest.bytes)));
   hash.update_int(static_cast<std::int64_t>(blocks.size()));
   for (const auto& block : blocks) hash.update(std::as_bytes(std::span(block->digest().bytes)));
+  if (gate != nullptr) {
+    const Digest digest = gate->digest();
+    hash.update(std::as_bytes(std::span(digest.bytes)));
+  }
   return hash.finish();
 }
 
@@ -85,8 +90,12 @@ Form parse_form(std::string_view text) {
 }
 
 Pool::Pool(PoolInfo info, std::shared_ptr<const AdapterBlock> shared,
-           std::vector<std::shared_ptr<const AdapterBlock>> blocks)
-    : info_(std::move(info)), shared_(std::move(shared)), blocks_(std::move(blocks)) {
+           std::vector<std::shared_ptr<const AdapterBlock>> blocks,
+           std::shared_ptr<const MixtureGate> gate)
+    : info_(std::move(info)),
+      shared_(std::move(shared)),
+      blocks_(std::move(blocks)),
+      gate_(std::move(gate)) {
   check_info(info_);
   PEMA_CHECK(shared_ != nullptr || !blocks_.empty(), kInvalidArgument,
              "a pool needs a shared adapter or at least one block of adapters");
@@ -107,7 +116,7 @@ Pool::Pool(PoolInfo info, std::shared_ptr<const AdapterBlock> shared,
     PEMA_CHECK(info_.adapters <= BitMask::kMaxSize, kInvalidArgument, "a pool has at most ",
                BitMask::kMaxSize, " adapters");
   }
-  digest_ = pool_digest(info_, shared_.get(), blocks_);
+  digest_ = pool_digest(info_, shared_.get(), blocks_, gate_.get());
 }
 
 std::int64_t Pool::bytes() const noexcept {

@@ -51,6 +51,7 @@ struct LeaseBook::Impl {
                " does not hold; run pema verify and restore a backup");
     check_model(profile, record->info.model, "pool");
     lease.pool = pools.get(record->digest, [&] { return store.load_pool(profile.pool); });
+    if (profile.schedule.gate) lease.gate = lease.pool->gate();
   }
 
   void add_segment(const ProfileRecord& profile, SegmentId id, Lease& lease) {
@@ -83,6 +84,10 @@ std::shared_ptr<const Lease> LeaseBook::acquire(std::string_view name) {
   lease->mask_digest = profile->mask.digest();
   lease->schedule = profile->schedule;
   if (profile->pool) impl_->add_pool(*profile, *lease);
+  PEMA_CHECK(!profile->schedule.gate || lease->gate != nullptr, kCorrupt, "profile '",
+             profile->name,
+             "' is weighed by its pool's gate, and its pool has none; run pema "
+             "verify, or switch the gate off with `pema profile set --no-gate`");
   for (const SegmentId id : profile->segments) impl_->add_segment(*profile, id, *lease);
   return lease;
 }

@@ -15,6 +15,12 @@ struct Source {
   bool own = false;
 };
 
+/// k and T of a lease: the gate's own where there is one, whose weights fit no others.
+GateRecall recall_of(const Lease& lease) {
+  if (lease.gate != nullptr) return lease.gate->recall();
+  return {lease.schedule.neighbours, lease.schedule.temperature};
+}
+
 /// What was recalled, and what the gates of the rows see of it.
 struct Recalled {
   std::vector<Source> sources;
@@ -39,14 +45,14 @@ Recalled recall_all(Context& context, const Walk& walk) {
       if ((own ? row.own_weight : row.shared_weight) <= 0.0) continue;
       recalled.sources.push_back({i, own});
       searched.push_back(
-          {own ? lease.own : lease.shared, keys.view().row_span(at), lease.schedule.neighbours});
+          {own ? lease.own : lease.shared, keys.view().row_span(at), recall_of(lease).neighbours});
     }
   }
   const std::vector<std::vector<Neighbour>> found = memory::search(searched, context.pool);
   for (std::size_t s = 0; s < found.size(); ++s) {
     const Source& source = recalled.sources[s];
     const Lease& lease = *walk.batch->leases[source.row];
-    recalled.words.push_back(recall_distribution(found[s], lease.schedule.temperature));
+    recalled.words.push_back(recall_distribution(found[s], recall_of(lease).temperature));
     GateInput& input = recalled.signals[source.row];
     (source.own ? input.own : input.shared) = recall_signals(found[s], recalled.words.back());
     (source.own ? input.has_own : input.has_shared) = true;

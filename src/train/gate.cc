@@ -113,7 +113,7 @@ MixtureGate learn_gate(std::span<const GateRow> rows, const GateOptions& options
     }
     if (!some.empty()) learn_weights(some, memories, options, weights);
   }
-  return MixtureGate(weights);
+  return MixtureGate(weights, options.recall);
 }
 
 double gate_nll(const MixtureGate& gate, std::span<const GateRow> rows) {

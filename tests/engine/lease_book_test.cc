@@ -3,7 +3,9 @@
 
 #include <filesystem>
 
+#include "profiles/sqlite/database.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/reference.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_pool.h"
 
@@ -52,6 +54,50 @@ TEST_F(Book, ALeaseHoldsWhatTheProfileSays) {
   EXPECT_EQ(lease->shared[0]->digest(), shared.digest);
   EXPECT_EQ(lease->schedule.lambda_own, 0.2);
   EXPECT_FALSE(lease->inert());
+}
+
+TEST_F(Book, TheGateComesFromThePoolWhereTheProfileUsesIt) {
+  const auto gate = std::make_shared<const MixtureGate>(random_gate(random));
+  const auto plain = store.load_pool(pool.id);
+  const PoolRecord gated =
+      store.put_pool("main", Pool(plain->info(), plain->shared_block(),
+                                  {plain->blocks().begin(), plain->blocks().end()}, gate));
+  ProfileDraft draft;
+  draft.pool = gated.id;
+  draft.schedule = {.lambda_own = 0.2, .gate = true};
+  draft.segments = {own.id, shared.id};
+  for (const char* name : {"with", "without", "erased"}) {
+    draft.name = name;
+    draft.schedule.gate = draft.name != "without";
+    if (draft.name == "erased") draft.segments.clear();
+    store.put_profile(draft);
+  }
+  LeaseBook book(store, model.info);
+  const auto with = book.acquire("with");
+  EXPECT_EQ(*with->gate, *gate);
+  EXPECT_EQ(with->gate, with->pool->gate());
+  EXPECT_EQ(book.acquire("without")->gate, nullptr);
+  EXPECT_EQ(book.acquire("ann")->gate, nullptr);
+  // Without any memory left the gate still weighs model and adapters, as the reference does.
+  const auto erased = book.acquire("erased");
+  const TinyBatch batch(model, {erased.get(), with.get()}, 5);
+  Engine engine(model.info, model.head, {.threads = 1});
+  const Matrix<float> out = run_step(engine, batch.view());
+  for (std::int64_t row = 0; row < 2; ++row) {
+    const std::vector<double> expected = reference_row(model.head, batch.view(), row);
+    for (std::int64_t v = 0; v < kVocab; ++v) {
+      ASSERT_NEAR(static_cast<double>(out.row(row)[v]), expected[static_cast<std::size_t>(v)], 2e-4)
+          << row << " " << v;
+    }
+  }
+}
+
+TEST_F(Book, AGateThatIsNotThereIsNoReasonToAnswerWithoutIt) {
+  profiles::sqlite::Database database(folder.file("store") + "/registry.db", OpenMode::kReadWrite);
+  database.execute("UPDATE profile SET schedule = x'04' || substr(schedule, 2)");
+  LeaseBook book(store, model.info);
+  expect_error(
+      ErrorCode::kCorrupt, [&] { (void)book.acquire("ann"); }, "--no-gate");
 }
 
 TEST_F(Book, PoolsAndSegmentsAreMappedOnceAndLetGo) {

@@ -146,8 +146,7 @@ TEST_P(Parity, AGateWeighsTheSourcesThatARowHas) {
   std::vector<Lease> leases;
   for (const double lambda : {0.0, 0.6}) {
     for (int memories = 0; memories < 4; ++memories) {
-      Lease lease = make_lease("p", pool, mask(),
-                               {.lambda_max = lambda, .neighbours = 12, .temperature = 0.5});
+      Lease lease = make_lease("p", pool, mask(), {.lambda_max = lambda});
       lease.gate = gate;
       if ((memories & 1) != 0) lease.shared = {shared};
       if ((memories & 2) != 0) lease.own = {own};

@@ -51,8 +51,8 @@ TEST(MixtureGate, TakesTheWeightsOfTheMemoriesThatARowHas) {
 
 TEST(MixtureGate, StandsHugeScoresAndRefusesInfiniteWeights) {
   MixtureGate::Weights weights{};
-  weights[0][0][6] = 3e38F;
-  weights[0][1][6] = -3e38F;
+  weights[0][0][8] = 3e38F;
+  weights[0][1][8] = -3e38F;
   GateInput row;
   row.has_personal = true;
   const auto g = MixtureGate(weights)(row);

@@ -16,7 +16,11 @@ Bundle small_bundle() {
   bundle.mask.down = BitMask::from_indices(8, std::vector<std::int64_t>{1, 6});
   bundle.schedule.lambda_own = 0.25;
   bundle.pool_name = "main";
-  bundle.pool = std::make_shared<const Pool>(tiny_pool({tiny_block(1)}));
+  const Pool pool = tiny_pool({tiny_block(1)});
+  bundle.pool =
+      std::make_shared<const Pool>(pool.info(), pool.shared_block(),
+                                   std::vector<std::shared_ptr<const AdapterBlock>>{tiny_block(1)},
+                                   std::make_shared<const MixtureGate>());
   bundle.segments.push_back({tiny_segment(1), SegmentKind::kOwn, ""});
   bundle.segments.push_back({tiny_segment(2), SegmentKind::kShared, "docs"});
   return bundle;

@@ -102,7 +102,7 @@ struct Recalled {
 
 Recalled reference_recall(const Head& head, FeatureSite site,
                           const std::vector<std::shared_ptr<const Segment>>& segments,
-                          const LambdaSchedule& schedule, std::span<const float> x) {
+                          std::int64_t neighbours, double temperature, std::span<const float> x) {
   Recalled recalled{Vector(static_cast<std::size_t>(head.weight.rows()))};
   Vector key(x.begin(), x.end());
   double squares = 0;
@@ -125,17 +125,17 @@ Recalled reference_recall(const Head& head, FeatureSite site,
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
-  found.resize(std::min(found.size(), static_cast<std::size_t>(schedule.neighbours)));
+  found.resize(std::min(found.size(), static_cast<std::size_t>(neighbours)));
   double sum = 0;
   for (const auto& [distance, token] : found) {
-    sum += std::exp((found[0].first - distance) / schedule.temperature);
+    sum += std::exp((found[0].first - distance) / temperature);
   }
   if (found.empty()) return recalled;
   recalled.nearest = found[0].first;
   for (const auto& [distance, token] : found) {
     recalled.mean += distance / static_cast<double>(found.size());
     recalled.p[static_cast<std::size_t>(token)] +=
-        std::exp((found[0].first - distance) / schedule.temperature) / sum;
+        std::exp((found[0].first - distance) / temperature) / sum;
   }
   recalled.agreement = *std::max_element(recalled.p.begin(), recalled.p.end());
   return recalled;
@@ -191,21 +191,31 @@ std::vector<double> reference_row(const Head& head, const Batch& batch, std::int
   const bool has_personal = adapters && schedule.lambda_max > 0;
   Vector personal = base;
   if (adapters) personal = reference_log_softmax(personal_logits(head, *lease, x, logits));
+  const bool gated = lease->gate != nullptr;
+  const std::int64_t k = gated ? lease->gate->recall().neighbours : schedule.neighbours;
+  const double temperature = gated ? lease->gate->recall().temperature : schedule.temperature;
   Recalled own{Vector(base.size())};
   Recalled shared{Vector(base.size())};
-  if (has_own) own = reference_recall(head, batch.site, lease->own, schedule, x);
-  if (has_shared) shared = reference_recall(head, batch.site, lease->shared, schedule, x);
+  if (has_own) own = reference_recall(head, batch.site, lease->own, k, temperature, x);
+  if (has_shared) shared = reference_recall(head, batch.site, lease->shared, k, temperature, x);
   // Weights of model, personal, shared, own.
   std::array<double, 4> g{};
-  if (lease->gate != nullptr) {
+  if (gated) {
     const auto& weights = lease->gate->weights()[(has_own ? 2U : 0U) + (has_shared ? 1U : 0U)];
-    const double values[] = {own.nearest,      own.mean, own.agreement, shared.nearest, shared.mean,
-                             shared.agreement, 1.0};
+    const double values[] = {own.nearest,
+                             has_own ? std::log(own.nearest + 0.01) : 0.0,
+                             own.mean,
+                             own.agreement,
+                             shared.nearest,
+                             has_shared ? std::log(shared.nearest + 0.01) : 0.0,
+                             shared.mean,
+                             shared.agreement,
+                             1.0};
     const bool present[] = {true, has_personal, has_shared, has_own};
     double sum = 0;
     for (std::size_t s = 0; s < 4; ++s) {
       double score = 0;
-      for (std::size_t i = 0; i < 7; ++i) score += static_cast<double>(weights[s][i]) * values[i];
+      for (std::size_t i = 0; i < 9; ++i) score += static_cast<double>(weights[s][i]) * values[i];
       g[s] = present[s] ? std::exp(score) : 0.0;
       sum += g[s];
     }

@@ -111,7 +111,7 @@ inline MixtureGate random_gate(std::mt19937& random) {
       for (float& weight : source) weight = random_vector(random, 1, -2.0F, 2.0F)[0];
     }
   }
-  return MixtureGate(weights);
+  return MixtureGate(weights, {.neighbours = 12, .temperature = 0.5});
 }
 
 /// An owning batch of `leases.size()` rows; logits are W x.

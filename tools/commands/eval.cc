@@ -18,8 +18,9 @@ namespace pema::tools {
 namespace {
 
 constexpr const char* kFooter =
-    R"(Methods: base, own_adapter, shared, random_separate, masks, shared_own_adapter, masks_memory, and pema (PEMA's own form, one
-adapter shared by the pool's people). Without PEMA options `pema` runs the better start and the published one, both for as many epochs
+    R"(Methods: base, own_adapter, shared, random_separate, masks, shared_own_adapter, shared_shared_memory, masks_shared_memory,
+shared_own_memory, shared_memory and masks_memory (own and shared), each of shared, masks and those with memory also with _gate, whose
+sources the pool's gate weighs instead of constants, and pema (PEMA's own form, one adapter shared by the pool's people). Without PEMA options `pema` runs the better start and the published one, both for as many epochs
 as the better one takes; with any of them, that one setting, with the published defaults for the rest. Results of an earlier run with the same inputs (also of `pema demo`) are found in --work.
 
 Examples:
@@ -89,19 +90,21 @@ Json results_json(const Walk& walk, const Evaluation& evaluation) {
                                    {"gain", base - evaluation.nll(method)},
                                    {"gain_low", interval.low},
                                    {"gain_high", interval.high},
+                                   {"worst_gain", worst_gain(evaluation, method)},
                                    {"gaining_share", evaluation.gaining_share(method)}});
   }
   return document;
 }
 
 std::string results_text(const Json& document) {
-  Table table({"METHOD", ">NLL", ">GAIN", "95 % INTERVAL", ">GAINING"});
+  Table table({"METHOD", ">NLL", ">GAIN", "95 % INTERVAL", ">WORST", ">GAINING"});
   for (const Json& method : document.at("methods")) {
     table.add({method.at("label").get<std::string>(),
                format_fixed(method.at("nll").get<double>(), 3),
                format_fixed(method.at("gain").get<double>(), 3),
                format_fixed(method.at("gain_low").get<double>(), 3) + " to " +
                    format_fixed(method.at("gain_high").get<double>(), 3),
+               format_fixed(method.at("worst_gain").get<double>(), 3),
                format_fixed(100 * method.at("gaining_share").get<double>(), 0) + " %"});
   }
   const auto note = document.at("note").get<std::string>();

@@ -44,6 +44,7 @@ Json pool_json(const PoolRecord& pool) {
   document["mask_scale"] = pool.info.mask_scale;
   document["shared_object"] =
       pool.shared_object.is_zero() ? Json() : Json(pool.shared_object.hex());
+  document["gate_object"] = pool.gate_object.is_zero() ? Json() : Json(pool.gate_object.hex());
   document["block_objects"] = std::move(blocks);
   const Json recipe = Json::parse(pool.info.recipe, nullptr, false);
   document["recipe"] = recipe.is_discarded() ? Json(pool.info.recipe) : recipe;
@@ -59,11 +60,13 @@ int run_ls(Context& context) {
     print_json(document);
     return 0;
   }
-  Table table({"NAME", ">VERSION", ">ADAPTERS", ">RANK", "SHARED", "FORM", "ALGEBRA", "DIGEST"});
+  Table table(
+      {"NAME", ">VERSION", ">ADAPTERS", ">RANK", "SHARED", "GATE", "FORM", "ALGEBRA", "DIGEST"});
   for (const PoolRecord& pool : pools) {
     table.add({printable(pool.name), std::to_string(pool.version),
                std::to_string(pool.info.adapters), std::to_string(pool.info.rank),
-               pool.shared_object.is_zero() ? "no" : "yes", std::string(to_string(pool.info.form)),
+               pool.shared_object.is_zero() ? "no" : "yes",
+               pool.gate_object.is_zero() ? "no" : "yes", std::string(to_string(pool.info.form)),
                std::string(to_string(pool.info.algebra)), pool.digest.short_hex()});
   }
   print(pools.empty() ? "no pools; make one with `pema pool train` or `pema demo`\n"
@@ -83,7 +86,8 @@ int run_show(Context& context, const PoolOptions& options) {
               pool.digest.hex(), "\nmodel      ", pool.info.model.hex(), "\nadapters   ",
               pool.info.adapters, " of rank ", pool.info.rank, ", d = ", pool.info.hidden, " (",
               format_bytes(payload_bytes(pool)), ")\nshared     ",
-              pool.shared_object.is_zero() ? "none" : pool.shared_object.hex(), "\nform       ",
+              pool.shared_object.is_zero() ? "none" : pool.shared_object.hex(), "\ngate       ",
+              pool.gate_object.is_zero() ? "none" : pool.gate_object.hex(), "\nform       ",
               to_string(pool.info.form), ", ", to_string(pool.info.algebra), ", site ",
               to_string(pool.info.site), "\nrecipe     ", printable(recipe_line(pool.info)), "\n");
   for (const Digest& block : pool.block_objects) text += "block      " + block.hex() + "\n";

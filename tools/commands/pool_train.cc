@@ -9,6 +9,7 @@
 #include "tools/experiment/enrolment.h"
 #include "tools/experiment/feature_options.h"
 #include "tools/experiment/pema_method.h"
+#include "tools/experiment/pool_gate.h"
 #include "tools/experiment/pool_rows.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr const char* kFooter =
     R"(joint trains a shared adapter and N adapters together with everybody's hard masks; pema trains one adapter in PEMA's own
 form. The pool becomes the next version of its name; nothing is stored when training is interrupted (features stay cached).
+The gate is learnt last, on the dev parts of the same people, each with the others' texts as shared and her own older ones as own memory.
 
 Examples:
   pema pool train main --people 64
@@ -36,6 +38,8 @@ struct TrainOptions {
   FeatureChoice features;
   train::PoolOptions pool;
   train::PemaOptions pema;
+  bool gate = true;
+  train::GateOptions gate_options;
   std::uint64_t seed = 123;
 };
 
@@ -63,8 +67,14 @@ PoolInfo info_of(Context& context, const TrainOptions& options, FeatureSite site
   return info;
 }
 
-Pool train_joint(Context& context, const TrainOptions& options, const train::Base& base,
-                 const PoolRows& rows, const data::DataSet& data) {
+/// A pool, and the hard masks of its people where it was trained with any.
+struct Trained {
+  Pool pool;
+  std::vector<ProfileMask> masks;
+};
+
+Trained train_joint(Context& context, const TrainOptions& options, const train::Base& base,
+                    const PoolRows& rows, const data::DataSet& data) {
   const train::PoolResult result =
       train::train_pool(base, rows.people(), options.pool, &context.progress());
   Json recipe = {{"shared", optimiser_json(options.pool.shared)},
@@ -72,8 +82,17 @@ Pool train_joint(Context& context, const TrainOptions& options, const train::Bas
                  {"mask_restarts", options.pool.mask_restarts}};
   std::vector<std::shared_ptr<const AdapterBlock>> blocks;
   if (result.adapters != nullptr) blocks.push_back(result.adapters);
-  return {info_of(context, options, base.site, std::move(recipe), data), result.shared,
-          std::move(blocks)};
+  if (options.gate) {
+    const train::GateOptions& gate = options.gate_options;
+    recipe["gate"] = {{"steps", gate.steps},
+                      {"learning_rate", gate.learning_rate},
+                      {"weight_decay", gate.weight_decay},
+                      {"neighbours", gate.recall.neighbours},
+                      {"temperature", gate.recall.temperature}};
+  }
+  return {{info_of(context, options, base.site, std::move(recipe), data), result.shared,
+           std::move(blocks)},
+          result.masks};
 }
 
 Pool train_own_form(Context& context, const TrainOptions& options, const train::Base& base,
@@ -84,6 +103,28 @@ Pool train_own_form(Context& context, const TrainOptions& options, const train::
   info.form = Form::kDistribution;
   info.norm = options.pema.norm;
   return {info, result.adapter, {}};
+}
+
+Pool with_gate(Context& context, const TrainOptions& options, const train::Base& base,
+               const std::vector<const PersonMaterial*>& people, const Trained& trained,
+               Store& store) {
+  Engine engine(*base.info, *base.head, context.engine_options());
+  LeaseBook leases(store, *base.info);
+  Workshop shop{store,
+                *base.info,
+                *base.head,
+                base.site,
+                engine,
+                leases,
+                base.scores,
+                context.options.threads,
+                &context.progress()};
+  // The shared adapter serves a gate as well as masks do; a pool without one has only masks.
+  const bool masks = trained.pool.shared() == nullptr;
+  return add_gate(
+      shop, trained.pool, people, options.everything ? PoolParts::kTrainAndTest : PoolParts::kTrain,
+      masks ? std::span<const ProfileMask>(trained.masks) : std::span<const ProfileMask>(),
+      options.gate_options);
 }
 
 int run_train(Context& context, const TrainOptions& options) {
@@ -98,9 +139,12 @@ int run_train(Context& context, const TrainOptions& options) {
 
   train::BaseScores scores;
   const train::Base base{&model.info(), &model.head(), options.features.site_value(), &scores};
-  const Pool pool = options.method == "joint" ? train_joint(context, options, base, rows, data)
-                                              : train_own_form(context, options, base, rows, data);
+  const Trained trained = options.method == "joint"
+                              ? train_joint(context, options, base, rows, data)
+                              : Trained{train_own_form(context, options, base, rows, data), {}};
   Store& store = context.store(OpenMode::kReadWrite);
+  const Pool pool =
+      options.gate ? with_gate(context, options, base, teachers, trained, store) : trained.pool;
   const PoolRecord record = store.put_pool(options.name, pool);
   Json document;
   document["name"] = record.name;
@@ -108,6 +152,7 @@ int run_train(Context& context, const TrainOptions& options) {
   document["digest"] = record.digest.hex();
   document["adapters"] = record.info.adapters;
   document["rank"] = record.info.rank;
+  document["gate"] = record.gate_object.is_zero() ? Json() : Json(record.gate_object.hex());
   document["people"] = people.size();
   if (!options.memory.empty()) {
     const auto segment = make_segment(base, rows.train().view());
@@ -154,6 +199,16 @@ void add_pool_train(Command group, Context& context) {
       .non_negative();
   command.option("--epochs", options->pool.joint.epochs, "Epochs of the joint phase").positive();
   command.option("--learning-rate", options->pool.joint.learning_rate, "Of the joint phase")
+      .positive();
+  command.flag("--gate,!--no-gate", options->gate,
+               "Learn on the dev parts how much each source counts (default), or do not");
+  command
+      .option("--gate-neighbours", options->gate_options.recall.neighbours,
+              "Neighbours of a recall under the gate")
+      .positive();
+  command
+      .option("--gate-temperature", options->gate_options.recall.temperature,
+              "Temperature of a recall under the gate")
       .positive();
   command.option("--seed", options->seed, "Seed of everything that draws");
   add_pema_options(command, options->pema);

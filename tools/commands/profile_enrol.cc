@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kFooter =
     R"(Learns masks over a pool on cached features, keeps the texts as the person's own recall memory (--no-memory: not), tunes the lambdas on
-the newest part, and stores one profile in one transaction. Ctrl-C stores nothing; features already taken stay cached.
+the newest part (the pool's gate weighs instead of them where it has one and the profile reads any memory; --no-gate: not), and stores one profile in one transaction. Ctrl-C stores nothing; features already taken stay cached.
 
 Examples:
   pema profile enrol alice --pool main --text letters.txt
@@ -38,6 +38,7 @@ struct Options {
   std::vector<std::string> read;
   bool no_memory = false;
   std::string keys = "f32";
+  bool gate = true;
   bool replace = false;
   std::string estimator = "straight_through";
   DataOptions data;
@@ -64,6 +65,7 @@ int run_enrol(Context& context, Options options) {
   enrol.mask.estimator = train::parse_mask_estimator(options.estimator);
   enrol.own_segment = !options.no_memory;
   enrol.keys = choose_keys(store, options.keys);
+  enrol.gate = options.gate;
   enrol.on_existing = options.replace ? OnExisting::kReplace : OnExisting::kRefuse;
   for (const std::string& name : options.read) {
     enrol.shared_segments.push_back(require_segment(store, name).id);
@@ -123,6 +125,8 @@ void add_profile_enrol(Command group, Context& context) {
   command.option("--read", options->read, "Shared segments that the profile may read");
   command.flag("--no-memory", options->no_memory, "Do not keep the texts as own recall memory");
   command.option("--keys", options->keys, kKeysText).shows_default();
+  command.flag("--gate,!--no-gate", options->gate,
+               "Weigh memories by the pool's gate, where it has one (default), or by lambdas");
   command.flag("--replace", options->replace, "Make the next generation of an existing profile");
   command.flag("--soft", options->mask.soft, "One weight per adapter instead of one bit");
   command.option("--estimator", options->estimator, "Gradient of hard masks")

@@ -53,6 +53,7 @@ Json schedule_json(const LambdaSchedule& schedule) {
   document["lambda_shared"] = schedule.lambda_shared;
   document["neighbours"] = schedule.neighbours;
   document["temperature"] = schedule.temperature;
+  document["gate"] = schedule.gate;
   return document;
 }
 
@@ -101,7 +102,8 @@ std::string profile_text(const Store& store, const ProfileRecord& profile) {
       schedule.lambda_max, ", ", to_string(schedule.curve),
       schedule.length > 0 ? message(" over ", schedule.length, " tokens") : "", "; own memory ",
       schedule.lambda_own, ", shared memory ", schedule.lambda_shared, " (", schedule.neighbours,
-      " neighbours, temperature ", schedule.temperature, ")\n");
+      " neighbours, temperature ", schedule.temperature, ")\n",
+      schedule.gate ? "gate       the pool's weighs the sources instead of the lambdas\n" : "");
   for (const SegmentId id : profile.segments) {
     const SegmentRecord segment = segment_of(store, id);
     text += message("reads      ",

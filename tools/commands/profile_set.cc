@@ -41,6 +41,8 @@ struct SetOptions {
   std::optional<double> temperature;
   std::optional<std::int64_t> length;
   std::optional<std::int64_t> neighbours;
+  bool gate = false;
+  bool no_gate = false;
 };
 
 int hex_value(char digit) {
@@ -89,6 +91,7 @@ void set_schedule(const SetOptions& options, LambdaSchedule& schedule) {
   schedule.temperature = options.temperature.value_or(schedule.temperature);
   schedule.length = options.length.value_or(schedule.length);
   schedule.neighbours = options.neighbours.value_or(schedule.neighbours);
+  schedule.gate = (schedule.gate || options.gate) && !options.no_gate;
   schedule.validate();
 }
 
@@ -160,6 +163,9 @@ void add_profile_set(Command group, Context& context) {
                  "Weight of recall from shared segments");
   command.option("--neighbours", options->neighbours, "Neighbours of a recall");
   command.option("--temperature", options->temperature, "Temperature of the recall");
+  const Argument gate =
+      command.flag("--gate", options->gate, "Let the pool's gate weigh the sources of each token");
+  command.flag("--no-gate", options->no_gate, "Weigh them by the lambdas").excludes(gate);
   command.flag("--new", options->only_new, "Refuse when the name is taken");
   command.footer(kFooter);
   command.runs(context, [&context, options] { return run_set(context, *options); });

@@ -47,7 +47,7 @@ LambdaSchedule tune_lambdas(Workshop& shop, const Lease& lease, const Samples& d
 ProfileRecord store_profile(Workshop& shop, const std::string& name, PoolId pool,
                             const ProfileMask& mask, const std::shared_ptr<const Segment>& own,
                             const std::vector<SegmentId>& shared, const Samples& dev,
-                            OnExisting on_existing) {
+                            OnExisting on_existing, bool gate) {
   Lease lease;
   lease.pool = shop.store.load_pool(pool);
   lease.mask = mask;
@@ -60,6 +60,8 @@ ProfileRecord store_profile(Workshop& shop, const std::string& name, PoolId pool
   draft.pool = pool;
   draft.mask = mask;
   draft.schedule = tune_lambdas(shop, lease, dev);
+  draft.schedule.gate =
+      gate && lease.pool->gate() != nullptr && !(lease.own.empty() && lease.shared.empty());
   draft.segments = shared;
   if (own != nullptr) draft.own_segments.push_back(own);
   return shop.store.put_profile(draft, on_existing);
@@ -78,7 +80,7 @@ ProfileRecord enrol_person(Workshop& shop, const std::string& name, const PoolRe
   const auto own =
       options.own_segment ? make_segment(shop.base(), person.train.view(), options.keys) : nullptr;
   return store_profile(shop, name, pool.id, mask, own, options.shared_segments, person.dev.view(),
-                       options.on_existing);
+                       options.on_existing, options.gate);
 }
 
 }  // namespace pema::tools

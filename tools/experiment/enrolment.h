@@ -35,6 +35,7 @@ struct EnrolOptions {
   bool own_segment = true;                 ///< keep the person's own text as recall memory
   KeyChoice keys;                          ///< how that stores its keys
   std::vector<SegmentId> shared_segments;  ///< what the profile may read besides
+  bool gate = true;  ///< the pool's gate weighs the sources, where it has one and there is memory
   OnExisting on_existing = OnExisting::kRefuse;
 };
 
@@ -51,11 +52,13 @@ struct EnrolOptions {
 /// there are none.
 [[nodiscard]] LambdaSchedule tune_lambdas(Workshop& shop, const Lease& lease, const Samples& dev);
 
-/// Stores `mask` over `pool` with tuned lambdas under `name`. Throws as Store::put_profile.
+/// Stores `mask` over `pool` with tuned lambdas under `name`; with `gate` the pool's gate weighs
+/// instead of them, where the pool has one and the profile reads a segment. Throws as
+/// Store::put_profile.
 ProfileRecord store_profile(Workshop& shop, const std::string& name, PoolId pool,
                             const ProfileMask& mask, const std::shared_ptr<const Segment>& own,
                             const std::vector<SegmentId>& shared, const Samples& dev,
-                            OnExisting on_existing);
+                            OnExisting on_existing, bool gate = false);
 
 /// One person: mask over `pool` from the train rows, own segment, lambdas from the dev rows, one
 /// profile. A person without train rows is kInvalidArgument (nothing to learn from). Nothing is

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <random>
 
 #include "pema/error.h"
@@ -82,6 +83,15 @@ double Evaluation::gaining_share(Method method) const {
     return person.nll_sum.at(method) < person.nll_sum.at(Method::kBase);
   });
   return static_cast<double>(gaining) / static_cast<double>(people.size());
+}
+
+double worst_gain(const Evaluation& evaluation, Method method) {
+  double worst = std::numeric_limits<double>::infinity();
+  for (const PersonScore& person : evaluation.people) {
+    const double gain = person.nll_sum.at(Method::kBase) - person.nll_sum.at(method);
+    worst = std::min(worst, gain / static_cast<double>(person.test_rows));
+  }
+  return worst;
 }
 
 Interval gain_interval(const Evaluation& evaluation, Method method) {

@@ -38,6 +38,9 @@ struct Evaluation {
   [[nodiscard]] double gaining_share(Method method) const;
 };
 
+/// Gain of the person who gains least, nats per token; negative when somebody loses.
+[[nodiscard]] double worst_gain(const Evaluation& evaluation, Method method);
+
 /// 95 % interval of the gain over the base model, by 2,000 seeded bootstrap draws of people.
 struct Interval {
   double low = 0;

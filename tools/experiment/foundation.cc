@@ -3,6 +3,7 @@
 
 #include "pema/error.h"
 #include "tools/experiment/methods.h"
+#include "tools/experiment/pool_gate.h"
 #include "tools/experiment/pool_rows.h"
 
 namespace pema::tools {
@@ -82,12 +83,30 @@ TrainedPool train_main(Workshop& shop, const PoolRecord& shared,
   });
 }
 
+GatedPools train_gate(Workshop& shop, const PoolRecord& shared, const PoolRecord& main,
+                      std::span<const PersonMaterial* const> pool_people,
+                      const MethodOptions& options) {
+  const TrainedPool gated = find_or_train(shop, "shared_gate", [&] {
+    return add_gate(shop, *shop.store.load_pool(shared.id), pool_people, PoolParts::kTrainAndTest,
+                    {}, options.gate);
+  });
+  const TrainedPool over = find_or_train(shop, "main_gate", [&] {
+    const auto pool = shop.store.load_pool(main.id);
+    return Pool(pool->info(), pool->shared_block(), {pool->blocks().begin(), pool->blocks().end()},
+                shop.store.load_pool(gated.pool.id)->gate());
+  });
+  return {gated.pool, over.pool, gated.seconds};
+}
+
 Foundation lay_foundation(Workshop& shop, const PoolRecord& shared, const PoolRecord& main,
+                          const GatedPools& gated,
                           std::span<const PersonMaterial* const> pool_people,
                           const MethodOptions& options) {
   Foundation foundation;
   foundation.shared = shared;
   foundation.main = main;
+  foundation.shared_gate = gated.shared;
+  foundation.main_gate = gated.main;
   foundation.random = random_pool(shop, foundation, options);
   foundation.memory = pool_memory(shop, pool_people);
   return foundation;

@@ -10,23 +10,60 @@
 #include <string_view>
 #include <vector>
 
+#include "pema/train/gate.h"
 #include "tools/experiment/enrolment.h"
 
 namespace pema::tools {
 
 enum class Method : std::uint8_t {
-  kBase,              ///< the frozen model
-  kOwnAdapter,        ///< one adapter of rank 8 per person, no pool
-  kShared,            ///< one adapter for everybody, trained on the pool's people
-  kRandomSeparate,    ///< shared + X-PEFT: separate masks over 512 untrained adapters of rank 8
-  kMasks,             ///< shared + hard masks over the trained pool
-  kSharedOwnAdapter,  ///< shared + one adapter of rank 8 per person
-  kMasksMemory,       ///< masks + recall from own and shared memory, constant weights
+  kBase,                ///< the frozen model
+  kOwnAdapter,          ///< one adapter of rank 8 per person, no pool
+  kShared,              ///< one adapter for everybody, trained on the pool's people
+  kRandomSeparate,      ///< shared + X-PEFT: separate masks over 512 untrained adapters of rank 8
+  kMasks,               ///< shared + hard masks over the trained pool
+  kSharedOwnAdapter,    ///< shared + one adapter of rank 8 per person
+  kMasksMemory,         ///< masks + recall from own and shared memory, constant weights
+  kSharedSharedMemory,  ///< shared + recall from shared memory, constant weights
+  kMasksSharedMemory,   ///< masks + recall from shared memory, constant weights
+  kSharedOwnMemory,     ///< shared + recall from own memory, constant weights
+  kSharedMemory,        ///< shared + recall from own and shared memory, constant weights
+  kSharedGate,          ///< each of the others with the pool's gate instead of its weights
+  kMasksGate,
+  kSharedSharedMemoryGate,
+  kMasksSharedMemoryGate,
+  kSharedOwnMemoryGate,
+  kSharedMemoryGate,
+  kMasksMemoryGate,
 };
 
-inline constexpr std::array kAllMethods = {
-    Method::kBase,  Method::kOwnAdapter,       Method::kShared,     Method::kRandomSeparate,
-    Method::kMasks, Method::kSharedOwnAdapter, Method::kMasksMemory};
+inline constexpr std::array kAllMethods = {Method::kBase,
+                                           Method::kOwnAdapter,
+                                           Method::kShared,
+                                           Method::kRandomSeparate,
+                                           Method::kMasks,
+                                           Method::kSharedOwnAdapter,
+                                           Method::kMasksMemory,
+                                           Method::kSharedSharedMemory,
+                                           Method::kMasksSharedMemory,
+                                           Method::kSharedOwnMemory,
+                                           Method::kSharedMemory,
+                                           Method::kSharedGate,
+                                           Method::kMasksGate,
+                                           Method::kSharedSharedMemoryGate,
+                                           Method::kMasksSharedMemoryGate,
+                                           Method::kSharedOwnMemoryGate,
+                                           Method::kSharedMemoryGate,
+                                           Method::kMasksMemoryGate};
+
+/// What a method over the shared adapter joins; nothing for the other methods.
+struct MethodParts {
+  bool masks = false;
+  bool own_memory = false;
+  bool shared_memory = false;
+  /// The same method without the gate, itself where there is none.
+  Method ungated = Method::kBase;
+};
+[[nodiscard]] MethodParts method_parts(Method method);
 
 /// "base", "own_adapter", ...: the keys of report.json.
 [[nodiscard]] std::string_view method_id(Method method);
@@ -53,6 +90,7 @@ struct MethodOptions {
   std::int64_t own_rank = 8;
   /// Of `own_adapter` and `shared_own_adapter`.
   train::OptimiserOptions own = train::OptimiserOptions::for_own_adapter();
+  train::GateOptions gate;
   std::uint64_t seed = 123;
 };
 
@@ -61,10 +99,12 @@ struct MethodOptions {
 
 /// What everybody's profiles are made from; stored in the workshop's store.
 struct Foundation {
-  PoolRecord shared;     ///< "shared": the shared adapter alone
-  PoolRecord main;       ///< "main": shared + trained adapters
-  PoolRecord random;     ///< "random_separate": shared + untrained adapters
-  SegmentRecord memory;  ///< "pool-people": recall segment of the pool people's train rows
+  PoolRecord shared;       ///< "shared": the shared adapter alone
+  PoolRecord main;         ///< "main": shared + trained adapters
+  PoolRecord shared_gate;  ///< "shared_gate": `shared` with the gate
+  PoolRecord main_gate;    ///< "main_gate": `main` with the same gate
+  PoolRecord random;       ///< "random_separate": shared + untrained adapters
+  SegmentRecord memory;    ///< "pool-people": recall segment of the pool people's train rows
 };
 
 struct TrainedPool {
@@ -83,9 +123,21 @@ struct TrainedPool {
                                      std::span<const PersonMaterial* const> pool_people,
                                      const MethodOptions& options);
 
+/// The pools "shared_gate" and "main_gate", learnt and stored unless the store has them. The
+/// seconds are those of learning.
+struct GatedPools {
+  PoolRecord shared;
+  PoolRecord main;
+  double seconds = 0;
+};
+[[nodiscard]] GatedPools train_gate(Workshop& shop, const PoolRecord& shared,
+                                    const PoolRecord& main,
+                                    std::span<const PersonMaterial* const> pool_people,
+                                    const MethodOptions& options);
+
 /// Makes and stores the rest of what is not in the store yet.
 [[nodiscard]] Foundation lay_foundation(Workshop& shop, const PoolRecord& shared,
-                                        const PoolRecord& main,
+                                        const PoolRecord& main, const GatedPools& gated,
                                         std::span<const PersonMaterial* const> pool_people,
                                         const MethodOptions& options);
 

@@ -47,11 +47,14 @@ Json methods_json(const ReportInput& input) {
         {{"id", method_id(method)},
          {"label", method_label(method)},
          {"bytes_per_person", method_bytes(method, input.mask_bytes, input.own_adapter_bytes)},
-         {"own_memory", method == Method::kMasksMemory},
+         {"own_memory", method_parts(method).own_memory},
+         {"gate", method_parts(method).ungated != method},
          {"nll", nll},
          {"gain", base - nll},
          {"gain_low", interval.low},
-         {"gain_high", interval.high}});
+         {"gain_high", interval.high},
+         {"worst_gain", worst_gain(input.evaluation, method)},
+         {"gaining_share", input.evaluation.gaining_share(method)}});
   }
   return methods;
 }
@@ -81,6 +84,7 @@ Json features_json(const plm::FeatureCache::Counts& counts) {
 Json seconds_json(const ReportInput& input) {
   return {{"features", feature_seconds(input.features)},
           {"pool", input.timings.shared + input.timings.pool},
+          {"gate", input.timings.gate},
           {"enrol_per_person", input.timings.enrol_per_person},
           {"total", input.total_seconds}};
 }
@@ -94,6 +98,7 @@ Timings Timings::load(const std::string& path) {
     const Json document = Json::parse(file);
     timings.shared = document.at("shared").get<double>();
     timings.pool = document.at("pool").get<double>();
+    timings.gate = document.value("gate", 0.0);
     timings.enrol_per_person = document.at("enrol_per_person").get<double>();
   } catch (const std::exception&) {
     // Only a note on earlier runs; without it this run's own times are reported.
@@ -104,25 +109,22 @@ Timings Timings::load(const std::string& path) {
 
 void Timings::save(const std::string& path) const {
   const Json document = {
-      {"shared", shared}, {"pool", pool}, {"enrol_per_person", enrol_per_person}};
+      {"shared", shared}, {"pool", pool}, {"gate", gate}, {"enrol_per_person", enrol_per_person}};
   const std::string text = document.dump(2) + "\n";
   core::write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 
 std::int64_t method_bytes(Method method, std::int64_t mask_bytes, std::int64_t own_adapter_bytes) {
+  if (method_parts(method).masks) return mask_bytes;
   switch (method) {
     case Method::kOwnAdapter:
     case Method::kSharedOwnAdapter:
       return own_adapter_bytes;
     case Method::kRandomSeparate:
-    case Method::kMasks:
-    case Method::kMasksMemory:
       return mask_bytes;
-    case Method::kBase:
-    case Method::kShared:
+    default:
       return 0;
   }
-  return 0;
 }
 
 Json lambda_curve_json(const train::TargetProbabilities& sources) {

@@ -18,6 +18,7 @@ namespace pema::tools {
 struct Timings {
   double shared = 0;  ///< the shared adapter
   double pool = 0;    ///< the adapters over it
+  double gate = 0;    ///< the gate over both
   double enrol_per_person = 0;
 
   /// Reads the file that `save` wrote; zeros when it is absent or unreadable.

@@ -9,6 +9,7 @@ namespace {
 /// `lease` with one source left: weight 1 on it, 0 on the others.
 Lease only(const Lease& lease, double pema, double own, double shared) {
   Lease copy = lease;
+  copy.gate = nullptr;
   copy.schedule.curve = LambdaCurve::kConstant;
   copy.schedule.lambda_max = pema;
   copy.schedule.lambda_own = own;

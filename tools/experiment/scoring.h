@@ -22,7 +22,7 @@ class ScoredRows {
   [[nodiscard]] std::vector<double> log_probabilities(Engine& engine, const Lease* lease) const;
   /// Sum of their negatives.
   [[nodiscard]] double nll_sum(Engine& engine, const Lease* lease) const;
-  /// What each source of `lease` alone gives each target.
+  /// What each source of `lease` alone gives each target, k and T of its schedule.
   [[nodiscard]] train::TargetProbabilities sources(Engine& engine, const Lease& lease) const;
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_.rows(); }
 

@@ -62,6 +62,10 @@ Digest walk_key(const ModelInfo& model, const data::DataSet& data, const WalkOpt
   add_optimiser(hash, methods.own);
   add_mask(hash, methods.mask);
   add_mask(hash, methods.random_mask);
+  const train::GateOptions& gate = methods.gate;
+  hash.update(message(gate.steps, " ", gate.learning_rate, " ", gate.weight_decay, " ",
+                      gate.recall.neighbours, " ", gate.recall.temperature, " ",
+                      MixtureGate::kSignals, ";"));
   return hash.finish();
 }
 
@@ -96,7 +100,13 @@ void Walk::train_pools() {
     timings_.pool = main.seconds;
     save_timings();
   }
-  foundation_ = lay_foundation(workshop, shared.pool, main.pool, people, options_.methods);
+  say("gate: learnt on the newest texts that the pool's people did not teach with");
+  const GatedPools gated = train_gate(workshop, shared.pool, main.pool, people, options_.methods);
+  if (gated.seconds > 0) {
+    timings_.gate = gated.seconds;
+    save_timings();
+  }
+  foundation_ = lay_foundation(workshop, shared.pool, main.pool, gated, people, options_.methods);
 }
 
 void Walk::take_features() {

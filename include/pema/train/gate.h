@@ -21,6 +21,8 @@ struct GateOptions {
   double learning_rate = 0.05;
   /// Pull of every weight but the constants towards 0: half this times its square, in nats per row.
   double weight_decay = 1e-4;
+  /// k and T that the rows' signals and probabilities were taken with; they become the gate's.
+  GateRecall recall = {};
 };
 
 /// The gate with the least mean NLL, one set of weights for each choice of memories, by Adam over
