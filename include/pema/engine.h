@@ -114,6 +114,12 @@ struct EngineOptions {
   /// at most this mass. 0: all words, exact. Above it `kAuto` and `kProjected` run as `kFactored`
   /// without U; the `distribution` form stays exact. The error is bounded in docs/numerics.md.
   double neglected_mass = 0.0;
+  /// A row whose model gives one word more than this probability, in (0, 1], is not recalled: it is
+  /// mixed as if its profile had no memory. Sure of its word, the model seldom gains by a memory,
+  /// and a search costs what it costs. 1: every row is searched. Rows whose schedule leaves the
+  /// model nothing are always searched. After the adaptive retrieval of He et al. 2021 (arXiv
+  /// 2109.04212, section 4.2); what it costs: docs/decisions/0009-search.md.
+  double skip_recall_above = 1.0;
 };
 
 /// What the engine's cache holds and did. Counts since construction.

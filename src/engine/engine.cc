@@ -18,6 +18,7 @@
 #include "src/engine/plan.h"
 #include "src/engine/project.h"
 #include "src/engine/recall.h"
+#include "src/engine/skip_recall.h"
 #include "src/engine/walk.h"
 
 namespace pema {
@@ -92,6 +93,7 @@ struct Engine::Impl {
   engine::Walk walk(const Batch& batch, MatrixView<float> personal) {
     engine::check(context, batch);
     engine::Walk walk = engine::plan(context, batch);
+    engine::skip_recall(context, walk);
     engine::look_up(walk);
     Stopwatch watch;
     engine::compose(context, walk);
@@ -177,6 +179,8 @@ Engine::Engine(const ModelInfo& model, const Head& head, EngineOptions options) 
   engine::check_expectations(options);
   PEMA_CHECK(options.neglected_mass >= 0.0 && options.neglected_mass <= 0.1, kInvalidArgument,
              "neglected_mass is ", options.neglected_mass, "; it must lie in [0, 0.1]");
+  PEMA_CHECK(options.skip_recall_above > 0.0 && options.skip_recall_above <= 1.0, kInvalidArgument,
+             "skip_recall_above is ", options.skip_recall_above, "; it must lie in (0, 1]");
   impl_ = std::unique_ptr<Impl>(new Impl{engine::Context(model, head, options)});
 }
 

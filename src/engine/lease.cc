@@ -38,6 +38,13 @@ SourceWeights source_weights(const Lease& lease) {
   return weights;
 }
 
+SourceWeights without_memory(SourceWeights weights) noexcept {
+  weights.own = 0.0;
+  weights.shared = 0.0;
+  weights.rest = 1.0;
+  return weights;
+}
+
 }  // namespace engine
 
 bool Lease::inert() const {

@@ -18,4 +18,7 @@ struct SourceWeights {
 
 [[nodiscard]] SourceWeights source_weights(const Lease& lease);
 
+/// The weights that such a lease would have without its segments. Its `rest` must be above 0.
+[[nodiscard]] SourceWeights without_memory(SourceWeights weights) noexcept;
+
 }  // namespace pema::engine

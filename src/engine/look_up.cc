@@ -48,7 +48,8 @@ void look_up(Walk& walk) {
     Row& row = walk.rows[i];
     if (row.inert) continue;
     const Lease& lease = *walk.batch->leases[i];
-    const SourceWeights weights = source_weights(lease);
+    SourceWeights weights = source_weights(lease);
+    if (row.skips_recall) weights = without_memory(weights);
     row.own_weight = weights.own;
     row.shared_weight = weights.shared;
     if (lease.gate != nullptr) continue;  // step 7 weighs, by what the recall found

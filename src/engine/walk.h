@@ -34,8 +34,9 @@ struct Context {
 
 /// One row of the batch.
 struct Row {
-  bool inert = true;        ///< the model's own distribution, untouched
-  std::int64_t group = -1;  ///< -1: no personal distribution
+  bool inert = true;          ///< the model's own distribution, untouched
+  std::int64_t group = -1;    ///< -1: no personal distribution
+  bool skips_recall = false;  ///< for EngineOptions::skip_recall_above
   double base_weight = 1.0;
   double personal_weight = 0.0;
   double own_weight = 0.0;

@@ -42,6 +42,7 @@ struct GenerateOptions {
   std::string strategy = "auto";
   std::string projection = "float32";
   double neglect = 0;
+  double skip_recall = 1;
   bool has_prompt = false;
   bool has_seed = false;
   bool chat = false;
@@ -139,6 +140,7 @@ int run_generate(Context& context, GenerateOptions options) {
   engine_options.executor = plm::openmp_executor();
   engine_options.expected_rows = options.speak.tokens;
   engine_options.neglected_mass = options.neglect;
+  engine_options.skip_recall_above = options.skip_recall;
   Context::choose_projection(options.projection, model.info(), lease.get(), engine_options);
   Engine engine(model.info(), model.head(), engine_options);
   Speaker speaker(model, engine, options.context);
@@ -210,6 +212,12 @@ void add_generate(Command app, Context& context) {
               "most this much of the model's probability: 0 (exact) to 0.1; 0.03 is a good value")
       .shows_default()
       .within(0.0, 0.1);
+  command
+      .option("--skip-recall", options->skip_recall,
+              "Do not search the memories for a token of which the model is surer than this "
+              "probability (1: always search)")
+      .shows_default()
+      .within(1e-6, 1.0);
   command.flag("--show-lambda", options->show_lambda,
                "Say how much the profile weighed at each token");
   command.footer(kFooter);
