@@ -124,6 +124,7 @@ TEST_F(StoreCommands, SetRefusesWhatDoesNotFit) {
   EXPECT_EQ(status({"alice", "--read", "diary"}), 3);
   EXPECT_EQ(status({"alice", "--mask-from", "mallory"}), 3);
   EXPECT_EQ(status({"alice", "--new"}), 4);
+  EXPECT_EQ(status({"alice", "--gate"}), 2);  // its pool has none
   EXPECT_EQ(status({"poolless", "--adapters", "1"}), 2);
   EXPECT_EQ(status({"bad\nname"}), 2);
   EXPECT_EQ(json({"profile", "show", "alice"})["generation"], 1);

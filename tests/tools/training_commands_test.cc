@@ -203,9 +203,47 @@ TEST_F(Training, PoolTrainStoresTheNextVersion) {
   other.insert(other.end(), {"--seed", "9"});
   EXPECT_EQ(world_.pema(other).json()["version"], 2);
   EXPECT_EQ(world_.pema({"pool", "verify"}).status, 0);
+  EXPECT_TRUE(first.json()["gate"].is_string());
+  EXPECT_EQ(
+      world_.pema({"pool", "show", "letters", "--version", "1", "--json"}).json()["gate_object"],
+      first.json()["gate"]);
   const Outcome enrolled = world_.pema({"profile", "enrol", "ivan", "--pool", "letters", "--data",
                                         people, "--person", "person-3", "--epochs", "2"});
   EXPECT_EQ(enrolled.status, 0) << enrolled.err;
+  const auto gate_of = [&](std::vector<std::string> command) {
+    command.emplace_back("--json");
+    return world_.pema(command).json()["schedule"]["gate"].get<bool>();
+  };
+  EXPECT_TRUE(gate_of({"profile", "show", "ivan"}));
+  EXPECT_THAT(world_.pema({"profile", "show", "ivan"}).out, HasSubstr("gate"));
+  EXPECT_FALSE(gate_of({"profile", "set", "ivan", "--no-gate"}));
+  EXPECT_TRUE(gate_of({"profile", "set", "ivan", "--gate"}));
+  EXPECT_TRUE(gate_of({"profile", "set", "ivan", "--read-nothing"}));  // still valid weights
+  EXPECT_EQ(world_.pema({"generate", "the", "--profile", "ivan", "--tokens", "2"}).status, 0);
+  const std::vector<std::string> again = {"profile",  "enrol",    "ivan", "--pool",
+                                          "letters",  "--data",   people, "--person",
+                                          "person-3", "--epochs", "2",    "--replace"};
+  std::vector<std::string> without = again;
+  without.emplace_back("--no-gate");
+  EXPECT_FALSE(gate_of(without));
+  without.back() = "--no-memory";
+  EXPECT_FALSE(gate_of(without));  // nothing to weigh by
+}
+
+TEST_F(Training, PoolTrainLeavesTheGateOutWhenAsked) {
+  const Outcome outcome =
+      world_.pema({"pool", "train", "plain", "--data", write_people(world_), "--adapters", "4",
+                   "--epochs", "1", "--shared-rank", "2", "--no-gate", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(outcome.json()["gate"].is_null());
+}
+
+TEST_F(Training, APoolWithoutASharedAdapterLearnsItsGateWithMasks) {
+  const Outcome outcome =
+      world_.pema({"pool", "train", "masks", "--data", write_people(world_), "--adapters", "4",
+                   "--epochs", "1", "--shared-rank", "0", "--gate-neighbours", "8", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(outcome.json()["gate"].is_string());
 }
 
 TEST_F(Training, PemasOwnFormIsAPoolToo) {

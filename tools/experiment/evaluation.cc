@@ -56,7 +56,9 @@ PersonScore score_person(Workshop& shop, const Foundation& foundation, const Per
     }
     const auto lease = shop.leases.acquire(profile_name(method, person.key));
     score.nll_sum[method] = rows.nll_sum(shop.engine, lease.get());
-    score.schedule = lease->schedule;
+    const bool chosen =
+        score.nll_sum.contains(Method::kMasksMemory) && method != Method::kMasksMemory;
+    if (!chosen) score.schedule = lease->schedule;
     if (method == Method::kMasks) {
       append_sources(evaluation.masks_sources, rows.sources(shop.engine, *lease));
     }
