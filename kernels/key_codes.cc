@@ -68,8 +68,8 @@ double KeyCodes::measure(std::int64_t index, std::span<const float> key, float s
   double length = 0;
   for (std::int64_t c = 0; c < cols_; ++c) {
     const auto value = static_cast<double>(key[static_cast<std::size_t>(c)]);
-    const double rounded =
-        static_cast<double>(scale) * static_cast<double>(codes[c / 2 * kBlock * 2 + c % 2]);
+    const std::int8_t number = codes[c / 2 * kBlock * 2 + c % 2];
+    const double rounded = static_cast<double>(scale) * static_cast<double>(number);
     square += value * value;
     rest += (value - rounded) * (value - rounded);
     length += rounded * rounded;

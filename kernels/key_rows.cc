@@ -29,7 +29,8 @@ const float* KeyRows::row(std::int64_t index, float* buffer) const noexcept {
     const std::int8_t* at = blocks() + index / kBlock * pairs * kBlock * 2 + index % kBlock * 2;
     const float scale = scales_[index];
     for (std::int64_t c = 0; c < cols_; ++c) {
-      buffer[c] = scale * static_cast<float>(at[c / 2 * kBlock * 2 + c % 2]);
+      const std::int8_t number = at[c / 2 * kBlock * 2 + c % 2];
+      buffer[c] = scale * static_cast<float>(number);
     }
     return buffer;
   }

@@ -44,7 +44,7 @@ std::shared_ptr<const Segment> make_segment(SegmentInfo info, MatrixView<const f
                                             std::span<const std::int32_t> tokens,
                                             const KeyChoice& choice) {
   info.keys = choice.type;
-  return Segment::make(std::move(info), keys, tokens, choice.codebook);
+  return Segment::make(info, keys, tokens, choice.codebook);
 }
 
 }  // namespace pema::tools

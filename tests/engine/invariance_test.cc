@@ -20,6 +20,9 @@ class Invariance : public testing::TestWithParam<Setting> {
   Invariance() {
     std::mt19937 random(21);
     const auto segment = random_segment(random, model, 30);
+    const auto codes = rounded(random, *segment, KeyType::kProductQuantised);
+    const auto bytes = rounded(random, *random_segment(random, model, 40), KeyType::kInt8);
+    const auto halves = rounded(random, *random_segment(random, model, 9), KeyType::kFloat16);
     for (const Algebra algebra : {Algebra::kMixture, Algebra::kSeparate}) {
       if (algebra == Algebra::kSeparate && GetParam().strategy == Strategy::kProjected) continue;
       for (const Form form : {Form::kResidual, Form::kDistribution}) {
@@ -34,6 +37,7 @@ class Invariance : public testing::TestWithParam<Setting> {
                                     .lambda_own = i % 2 == 0 ? 0.3 : 0.0,
                                     .temperature = 0.3});
           if (i != 2) lease.own = {segment};
+          if (i == 4) lease.own = {bytes, codes, segment, halves};
           leases.push_back(lease);
         }
       }

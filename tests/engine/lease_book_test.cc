@@ -173,5 +173,23 @@ TEST_F(Book, DamagedObjectsGiveAnErrorAndNoLease) {
   expect_error(ErrorCode::kNotFound, [&] { (void)book.acquire("ann"); });
 }
 
+TEST_F(Book, WithoutItsCodebookOneProfileFailsAndOthersServe) {
+  const auto first =
+      rounded(random, *random_segment(random, model, 20), KeyType::kProductQuantised);
+  SegmentInfo info = first->info();
+  const auto plain = random_segment(random, model, 12);
+  const auto second = Segment::make(info, plain->keys(), plain->tokens(), first->codebook());
+  enrol("bob", {store.put_segment(*first, SegmentKind::kOwn).id});
+  enrol("cem", {store.put_segment(*second, SegmentKind::kOwn).id});
+  LeaseBook book(store, model.info);
+  {
+    const auto bob = book.acquire("bob");
+    EXPECT_EQ(bob->own[0]->codebook(), book.acquire("cem")->own[0]->codebook()) << "mapped once";
+  }
+  std::filesystem::remove(store.object_path(first->codebook()->digest()));
+  expect_error(ErrorCode::kNotFound, [&] { (void)book.acquire("bob"); });
+  EXPECT_EQ(book.acquire("ann")->own.size(), 1U);
+}
+
 }  // namespace
 }  // namespace pema::test

@@ -101,7 +101,10 @@ TEST_P(Parity, SchedulesAndMasksMatchTheOracle) {
 TEST_P(Parity, RecallFromOwnAndSharedSegmentsMatchesTheOracle) {
   const auto own = random_segment(random, model, 40);
   const auto shared = random_segment(random, model, 70);
-  const auto more = random_segment(random, model, 9);
+  const auto more = rounded(random, *random_segment(random, model, 9), KeyType::kInt8);
+  const auto halves = rounded(random, *random_segment(random, model, 9), KeyType::kFloat16);
+  const auto codes =
+      rounded(random, *random_segment(random, model, 33), KeyType::kProductQuantised);
   std::vector<Lease> leases;
   for (const double own_weight : {0.0, 0.25, 1.0}) {
     for (const double shared_weight : {0.0, 0.4}) {
@@ -113,8 +116,8 @@ TEST_P(Parity, RecallFromOwnAndSharedSegmentsMatchesTheOracle) {
                                 .lambda_shared = shared_weight,
                                 .neighbours = 12,
                                 .temperature = 0.5});
-      lease.own = {own, more};
-      lease.shared = {shared};
+      lease.own = {own, more, halves};
+      lease.shared = {codes, shared};
       leases.push_back(lease);
       lease.own.clear();  // its weight goes to the rest
       leases.push_back(lease);

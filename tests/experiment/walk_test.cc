@@ -8,6 +8,7 @@
 #include "tests/support/letter_people.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_gguf.h"
+#include "tools/experiment/key_types.h"
 #include "tools/experiment/registry_row.h"
 
 namespace pema::tools {
@@ -63,6 +64,14 @@ TEST_F(WalkTest, ScoresEveryMethodAndFindsEverythingAgain) {
   // Everybody repeats themselves: adapters and memory must help.
   EXPECT_LT(evaluation.nll(Method::kOwnAdapter), evaluation.nll(Method::kBase));
   EXPECT_LT(evaluation.nll(Method::kMasksMemory), evaluation.nll(Method::kBase));
+
+  const std::vector<KeyType> types = {KeyType::kFloat32, KeyType::kFloat16, KeyType::kInt8};
+  const auto rounded = evaluate_key_types(first, types, evaluation.nll(Method::kBase));
+  ASSERT_EQ(rounded.size(), 3U);
+  EXPECT_EQ(rounded[0].at("nll"), evaluation.nll(Method::kMasksMemory));
+  for (const auto& type : rounded) {
+    EXPECT_NEAR(type.at("worse_than_f32").get<double>(), 0, 0.02) << type.dump();
+  }
 
   Walk second(*model_, letter_people(), options("work"));
   EXPECT_EQ(second.counts().computed_tokens, 0);

@@ -184,11 +184,17 @@ TEST(KeyTypes, EqualKeysGoByPlaceThenEntry) {
   for (std::int64_t i = 1; i < 6; ++i) std::copy_n(keys.row(0), 16, keys.row(i));
   const auto a = rounded_segment(KeyType::kProductQuantised, keys, 10);
   const auto b = rounded_segment(KeyType::kProductQuantised, keys, 20);
+  // Two rows that see them in opposite orders: whoever is read first, the row's own order counts.
   const Segments both{b, a};
-  const auto found = recall(both, keys.view().row_span(0), 8);
-  ASSERT_EQ(found.size(), 8U);
+  const Segments turned{a, b};
+  const auto query = keys.view().row_span(0);
+  const memory::SearchRow rows[] = {{both, query, 8}, {turned, query, 8}};
+  kernels::ThreadPool pool(1);
+  const auto found = memory::search(rows, pool);
   for (std::int32_t i = 0; i < 8; ++i) {
-    EXPECT_EQ(found[static_cast<std::size_t>(i)].token, i < 6 ? 20 + i : 4 + i);
+    const auto at = static_cast<std::size_t>(i);
+    EXPECT_EQ(found[0][at].token, i < 6 ? 20 + i : 4 + i);
+    EXPECT_EQ(found[1][at].token, i < 6 ? 10 + i : 14 + i);
   }
 }
 

@@ -113,11 +113,12 @@ Recalled reference_recall(const Head& head, FeatureSite site,
   for (double& value : key) value /= std::sqrt(squares);
   std::vector<std::pair<double, std::int32_t>> found;
   for (const auto& segment : segments) {
-    for (std::int64_t i = 0; i < segment->keys().rows; ++i) {
+    std::vector<float> stored(key.size());
+    for (std::int64_t i = 0; i < segment->info().entries; ++i) {
+      segment->decode(i, stored);
       double distance = 0;
       for (std::size_t k = 0; k < key.size(); ++k) {
-        const double gap =
-            key[k] - static_cast<double>(segment->keys().at(i, static_cast<std::int64_t>(k)));
+        const double gap = key[k] - static_cast<double>(stored[k]);
         distance += gap * gap;
       }
       found.emplace_back(distance, segment->tokens()[static_cast<std::size_t>(i)]);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pema/codebook.h"
 #include "pema/engine.h"
 #include "tests/support/random_numbers.h"
 
@@ -90,6 +91,22 @@ inline std::shared_ptr<const Segment> random_segment(std::mt19937& random, const
   info.hidden = model.info.hidden;
   info.vocab = model.info.vocab;
   return Segment::make(info, keys.view(), tokens);
+}
+
+/// The same entries with keys in another type; product-quantised ones in parts of 3 dimensions with
+/// random centroids.
+inline std::shared_ptr<const Segment> rounded(std::mt19937& random, const Segment& segment,
+                                              KeyType type) {
+  SegmentInfo info = segment.info();
+  info.keys = type;
+  std::shared_ptr<const Codebook> codebook;
+  if (type == KeyType::kProductQuantised) {
+    const CodebookInfo book{info.model, info.site, info.hidden, (info.hidden + 2) / 3};
+    const float spread = 1.0F / std::sqrt(static_cast<float>(info.hidden));
+    codebook = Codebook::make(
+        book, random_vector(random, info.hidden * Codebook::kCentroids, -spread, spread));
+  }
+  return Segment::make(info, segment.keys(), segment.tokens(), codebook);
 }
 
 inline Lease make_lease(std::string name, std::shared_ptr<const Pool> pool, ProfileMask mask,

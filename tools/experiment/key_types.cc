@@ -43,12 +43,16 @@ double nll_of(Walk& walk, const KeyChoice& choice) {
   Workshop shop = walk.shop();
   double sum = 0;
   std::int64_t rows = 0;
-  for (const PersonMaterial* person : walk.new_people()) {
-    const std::string name = enrol(shop, walk.foundation(), *person, walk.methods(), choice);
-    const ScoredRows scored(person->test.view(), shop.head, shop.threads);
+  const std::string stage = message("own keys in ", to_string(choice.type));
+  const auto people = walk.new_people();
+  for (std::size_t i = 0; i < people.size(); ++i) {
+    checkpoint(shop.progress, stage, static_cast<std::int64_t>(i), std::ssize(people), "people");
+    const std::string name = enrol(shop, walk.foundation(), *people[i], walk.methods(), choice);
+    const ScoredRows scored(people[i]->test.view(), shop.head, shop.threads);
     sum += scored.nll_sum(shop.engine, shop.leases.acquire(name).get());
     rows += scored.rows();
   }
+  checkpoint(shop.progress, stage, std::ssize(people), std::ssize(people), "people");
   return sum / static_cast<double>(rows);
 }
 
