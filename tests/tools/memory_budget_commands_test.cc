@@ -55,7 +55,7 @@ TEST_F(MemoryBudget, GenerateSaysTheSameWithinAnyBudgetThatHoldsTheLease) {
   const nlohmann::json plain = world_.generate({"the cat", "--tokens", "4", "--profile", "alice"});
   const std::string exact = std::to_string(
       plan({"--budget", "1G", "alice"})["largest_lease"]["bytes"].get<std::int64_t>());
-  for (const std::string budget : {exact, std::string("64M")}) {
+  for (const std::string& budget : std::vector<std::string>{exact, "64M"}) {
     const nlohmann::json said = world_.generate(
         {"the cat", "--tokens", "4", "--profile", "alice", "--memory-budget", budget});
     EXPECT_EQ(said["token_ids"], plain["token_ids"]) << budget;

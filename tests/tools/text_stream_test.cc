@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pema/error.h"
 #include "src/core/utf8.h"
 #include "tools/terminal/text_format.h"
 
