@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -96,6 +97,7 @@ class Registry {
   std::string folder_;
   sqlite::Database database_;
   ObjectFolder objects_;
+  std::mutex loaded_codebooks_mutex_;  ///< segments are loaded from several threads
   std::map<Digest, std::weak_ptr<const Codebook>> loaded_codebooks_;
 };
 

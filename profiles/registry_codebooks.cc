@@ -92,12 +92,16 @@ std::optional<CodebookRecord> Registry::find_codebook(const Digest& digest) {
 }
 
 std::shared_ptr<const Codebook> Registry::load_codebook(const Digest& digest) {
-  std::weak_ptr<const Codebook>& slot = loaded_codebooks_[digest];
-  std::shared_ptr<const Codebook> codebook = slot.lock();
-  if (codebook == nullptr) {
-    codebook = Codebook::open(objects_.path(digest), digest);
-    slot = codebook;
+  {
+    const std::lock_guard lock(loaded_codebooks_mutex_);
+    if (auto held = loaded_codebooks_[digest].lock()) return held;
   }
+  // Without the lock: nobody waits for another's file.
+  std::shared_ptr<const Codebook> codebook = Codebook::open(objects_.path(digest), digest);
+  const std::lock_guard lock(loaded_codebooks_mutex_);
+  std::weak_ptr<const Codebook>& slot = loaded_codebooks_[digest];
+  if (auto faster = slot.lock()) return faster;
+  slot = codebook;
   return codebook;
 }
 

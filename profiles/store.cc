@@ -64,7 +64,11 @@ std::shared_ptr<const Pool> Store::load_pool(PoolId id) const {
   const std::optional<PoolRecord> record = find_pool(id);
   PEMA_CHECK(record.has_value(), kNotFound, folder(), ": there is no pool ", id.value,
              "; list them with `pema show`");
-  return impl_->registry.load_pool(*record);
+  return load_pool(*record);
+}
+
+std::shared_ptr<const Pool> Store::load_pool(const PoolRecord& record) const {
+  return impl_->registry.load_pool(record);
 }
 
 CodebookRecord Store::put_codebook(const Codebook& codebook, const std::string& name) {
@@ -130,7 +134,11 @@ std::shared_ptr<const Segment> Store::load_segment(SegmentId id) const {
   const std::optional<SegmentRecord> record = find_segment(id);
   PEMA_CHECK(record.has_value(), kNotFound, folder(), ": there is no segment ", id.value,
              "; list them with `pema show`");
-  return impl_->registry.load_segment(*record);
+  return load_segment(*record);
+}
+
+std::shared_ptr<const Segment> Store::load_segment(const SegmentRecord& record) const {
+  return impl_->registry.load_segment(record);
 }
 
 namespace {

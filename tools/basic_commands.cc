@@ -5,6 +5,7 @@
 #include "tools/commands/generate.h"
 #include "tools/commands/init.h"
 #include "tools/commands/memory.h"
+#include "tools/commands/plan.h"
 #include "tools/commands/pool.h"
 #include "tools/commands/profile.h"
 #include "tools/commands/tune.h"
@@ -20,6 +21,7 @@ void add_basic_commands(Command app, Context& context) {
   add_profile(app, context);
   add_generate(app, context);
   add_explain(app, context);
+  add_plan(app, context);
   add_tune(app, context);
   add_doctor(app, context);
 }

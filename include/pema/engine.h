@@ -23,6 +23,8 @@
 
 namespace pema {
 
+class MemoryManager;
+
 /// Everything that one generation of one profile computes with. Immutable: removal, replacement or
 /// eviction elsewhere do not change what a lease computes. A lease without pool and segments is the
 /// empty profile.
@@ -48,21 +50,31 @@ struct Lease {
 };
 
 /// Reads a profile and maps what it needs; pools and segments that are already mapped through this
-/// object are shared. Thread-safety: one thread at a time; the leases it returns may be used
-/// anywhere.
+/// object, or by `memory`, are shared. Thread-safety: any thread, as long as nobody else uses the
+/// store meanwhile: the book reads one row at a time and opens object files without a lock. The
+/// leases it returns may be used anywhere.
 class LeaseBook {
  public:
   /// The store must outlive the book, not the leases. Leases for models other than `model` are
-  /// refused.
-  LeaseBook(const Store& store, const ModelInfo& model);
+  /// refused. With `memory`, pools and segments (their codes included, from the start) stay mapped
+  /// within its budget after their last lease; several books may share one. Without, they go with
+  /// their last lease.
+  LeaseBook(const Store& store, const ModelInfo& model,
+            std::shared_ptr<MemoryManager> memory = nullptr);
   ~LeaseBook();
   LeaseBook(const LeaseBook&) = delete;
   LeaseBook& operator=(const LeaseBook&) = delete;
 
   /// Throws kNotFound (naming the profile and listing how to see the others), kMismatch (made for
-  /// another base model), kCorrupt (a damaged object): never a lease that would answer with the
-  /// plain model.
+  /// another base model), kCorrupt (a damaged object), kOverBudget and kBusy (no room for a pool or
+  /// segment in the memory manager's budget): never a lease that would answer with the plain model.
   [[nodiscard]] std::shared_ptr<const Lease> acquire(std::string_view name);
+
+  /// Maps what profiles that will soon be asked for need, in the caller's thread, into room that is
+  /// free or held by less valuable things; the number of pools and segments that are now there.
+  /// Nothing without a memory manager. Throws as acquire on an unknown profile or a foreign model;
+  /// an object that cannot be read is left for acquire to tell.
+  std::int64_t prefetch(std::span<const std::string> names);
 
  private:
   struct Impl;
@@ -120,9 +132,15 @@ struct EngineOptions {
   /// model nothing are always searched. After the adaptive retrieval of He et al. 2021 (arXiv
   /// 2109.04212, section 4.2); what it costs: docs/decisions/0009-search.md.
   double skip_recall_above = 1.0;
+  /// Keeps what `cache_bytes` speaks of, within one budget with everything else that it holds;
+  /// `cache_bytes`, or the budget where that is less, is then only what the planner counts on.
+  /// Engines of other threads may share it. Nothing is refused: what finds no room is used and not
+  /// kept. Results do not depend on what it holds.
+  std::shared_ptr<MemoryManager> memory = {};
 };
 
-/// What the engine's cache holds and did. Counts since construction.
+/// What the engine's cache holds and did. Counts since construction. With EngineOptions::memory
+/// bytes, entries and evictions are those of all its engines (MemoryManager::stats says more).
 struct CacheStats {
   std::int64_t bytes = 0;    ///< held now; never above EngineOptions::cache_bytes
   std::int64_t entries = 0;  ///< composed bottlenecks, projections and copies of pools held now

@@ -21,9 +21,10 @@ enum class ErrorCode : std::uint8_t {
   kCorrupt = 6,          ///< stored bytes are damaged or truncated
   kIo = 7,               ///< the operating system refused a read or a write
   kDiskFull = 8,         ///< no space left, or a file size limit was met
-  kBusy = 9,             ///< another process holds the lock
+  kBusy = 9,             ///< held by somebody else right now: a lock, or leases on a budget
   kUnsupported = 10,     ///< well-formed, but not something this build can do
   kInterrupted = 11,     ///< the user asked to stop; what was finished is kept
+  kOverBudget = 12,      ///< larger than the whole memory budget
 };
 
 /// Lower-case name of a code, "not_found" for kNotFound. Never throws.

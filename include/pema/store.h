@@ -129,6 +129,9 @@ class Store {
   /// Maps its objects after checking their digests. Throws kNotFound, kCorrupt (naming the object
   /// and the fix).
   [[nodiscard]] std::shared_ptr<const Pool> load_pool(PoolId id) const;
+  /// The same for a record of this store. Reads object files alone, never the database, so that
+  /// several threads may load while another one uses the store.
+  [[nodiscard]] std::shared_ptr<const Pool> load_pool(const PoolRecord& record) const;
 
   /// Stores a codebook under a name, which stays until it is removed; one that came with a segment
   /// gets the name. The same content under the same name returns the record. Throws kAlreadyExists
@@ -155,6 +158,8 @@ class Store {
   [[nodiscard]] std::optional<SegmentRecord> find_segment(std::string_view name) const;
   /// With its codebook. Throws kNotFound, kCorrupt (naming the object and the fix).
   [[nodiscard]] std::shared_ptr<const Segment> load_segment(SegmentId id) const;
+  /// As load_pool of a record.
+  [[nodiscard]] std::shared_ptr<const Segment> load_segment(const SegmentRecord& record) const;
 
   /// Writes one profile. Throws kAlreadyExists (kRefuse and the name is taken), kNotFound (pool,
   /// segment), kInvalidArgument (mask longer than the pool, sides that do not fit the algebra, bad

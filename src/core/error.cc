@@ -26,6 +26,8 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "unsupported";
     case ErrorCode::kInterrupted:
       return "interrupted";
+    case ErrorCode::kOverBudget:
+      return "over_budget";
   }
   return "unknown";
 }

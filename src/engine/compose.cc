@@ -74,8 +74,9 @@ void compose(Context& context, Walk& walk) {
     if (group.strategy == Strategy::kProjected) {
       std::shared_ptr<const CacheEntry>& projection = projections[pool.digest()];
       if (!projection) {
-        projection = context.cache.get({EntryKind::kProjection, pool.digest()},
-                                       [&] { return pool_projection(context, pool); });
+        projection = context.cache.get(
+            {EntryKind::kProjection, pool.digest(), {}, variant_of(context.options.projection)},
+            [&] { return pool_projection(context, pool); });
       }
       group.composed = projection;
       append_projected(group);

@@ -40,8 +40,12 @@ CacheEntry make_tiles(Context& context, const Pool& pool) {
   return entry;
 }
 
-CacheKey key_of(const Group& group) {
-  return {EntryKind::kComposed, group.lease->pool->digest(), group.lease->mask_digest};
+CacheKey key_of(const Context& context, const Group& group) {
+  // Sums over tiles run in another order than sums over the rows as they lie.
+  const unsigned variant =
+      variant_of(context.options.composition) + (from_tiles(context.options, group) ? 16U : 0U);
+  return {EntryKind::kComposed, group.lease->pool->digest(), group.lease->mask_digest,
+          static_cast<std::uint8_t>(variant)};
 }
 
 /// Groups of one pool that are summed the same way.
@@ -54,7 +58,8 @@ void compose_together(Context& context, const std::vector<Group*>& groups, bool 
   std::vector<kernels::Composed> composed;
   if (tiles) {
     const std::shared_ptr<const CacheEntry> copy = context.cache.get(
-        {EntryKind::kTiles, pool.digest()}, [&] { return make_tiles(context, pool); });
+        {EntryKind::kTiles, pool.digest(), {}, variant_of(context.options.composition)},
+        [&] { return make_tiles(context, pool); });
     composed =
         kernels::compose_separate(copy->tiles, profiles, info.rank, info.hidden, context.pool);
   } else {
@@ -63,7 +68,7 @@ void compose_together(Context& context, const std::vector<Group*>& groups, bool 
   for (std::size_t i = 0; i < groups.size(); ++i) {
     CacheEntry entry;
     entry.composed = std::move(composed[i]);
-    groups[i]->composed = context.cache.put(key_of(*groups[i]), std::move(entry));
+    groups[i]->composed = context.cache.put(key_of(context, *groups[i]), std::move(entry));
   }
 }
 
@@ -73,7 +78,7 @@ void compose_separate(Context& context, Walk& walk) {
   std::map<std::pair<Digest, bool>, std::vector<Group*>> missing;
   for (Group& group : walk.groups) {
     if (!is_composed(group)) continue;
-    group.composed = context.cache.find(key_of(group));
+    group.composed = context.cache.find(key_of(context, group));
     if (group.composed) continue;
     const bool tiles = from_tiles(context.options, group);
     missing[{group.lease->pool->digest(), tiles}].push_back(&group);

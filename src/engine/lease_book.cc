@@ -1,33 +1,53 @@
-// The only file of the engine that reads the store.
+// The only file of the engine that reads the store. Rows are read under a lock, for a Store is for
+// one thread at a time; object files are mapped and checked without it.
+#include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "pema/engine.h"
 #include "pema/error.h"
+#include "pema/memory_manager.h"
+#include "src/engine/memory_size.h"
 
 namespace pema {
 namespace {
 
-/// What is mapped already, by content, as long as a lease holds it.
+/// What is mapped already, by content, as long as a lease holds it. Thread-safety: any thread.
 template <typename T>
 class WeakShelf {
  public:
   template <typename Load>
   std::shared_ptr<const T> get(const Digest& digest, const Load& load) {
+    if (std::shared_ptr<const T> held = find(digest)) return held;
+    std::shared_ptr<const T> loaded = load();
+    const std::lock_guard lock(mutex_);
     std::weak_ptr<const T>& slot = shelf_[digest];
-    std::shared_ptr<const T> held = slot.lock();
-    if (!held) {
-      held = load();
-      slot = held;
-    }
-    return held;
+    if (std::shared_ptr<const T> faster = slot.lock()) return faster;
+    slot = loaded;
+    return loaded;
   }
   /// Forgets what nobody holds any more.
   void sweep() {
+    const std::lock_guard lock(mutex_);
     std::erase_if(shelf_, [](const auto& item) { return item.second.expired(); });
   }
 
  private:
+  std::shared_ptr<const T> find(const Digest& digest) {
+    const std::lock_guard lock(mutex_);
+    const auto found = shelf_.find(digest);
+    return found == shelf_.end() ? nullptr : found->second.lock();
+  }
+  std::mutex mutex_;
   std::map<Digest, std::weak_ptr<const T>> shelf_;
+};
+
+/// What a profile's row and the rows that it names say.
+struct Rows {
+  ProfileRecord profile;
+  std::optional<PoolRecord> pool;
+  std::vector<SegmentRecord> segments;
+  std::string missing;  ///< what is wrong when a row is not there; otherwise empty
 };
 
 }  // namespace
@@ -35,6 +55,8 @@ class WeakShelf {
 struct LeaseBook::Impl {
   const Store& store;
   ModelInfo model;
+  std::shared_ptr<MemoryManager> memory;
+  std::mutex store_mutex;
   WeakShelf<Pool> pools;
   WeakShelf<Segment> segments;
 
@@ -44,52 +66,145 @@ struct LeaseBook::Impl {
                model.name, ") is loaded; load that model or enrol the profile again");
   }
 
-  void add_pool(const ProfileRecord& profile, Lease& lease) {
-    const std::optional<PoolRecord> record = store.find_pool(profile.pool);
-    PEMA_CHECK(record.has_value(), kCorrupt, "profile '", profile.name, "' names pool ",
-               profile.pool.value, ", which ", store.folder(),
-               " does not hold; run pema verify and restore a backup");
-    check_model(profile, record->info.model, "pool");
-    lease.pool = pools.get(record->digest, [&] { return store.load_pool(profile.pool); });
-    if (profile.schedule.gate) lease.gate = lease.pool->gate();
+  ProfileRecord require_profile(std::string_view name) const {
+    std::optional<ProfileRecord> profile = store.find_profile(name);
+    PEMA_CHECK(profile.has_value(), kNotFound, "there is no profile '", name, "' in ",
+               store.folder(), "; `pema profile list` shows those there are");
+    return *std::move(profile);
   }
 
-  void add_segment(const ProfileRecord& profile, SegmentId id, Lease& lease) {
-    const std::optional<SegmentRecord> record = store.find_segment(id);
-    PEMA_CHECK(record.has_value(), kCorrupt, "profile '", profile.name, "' names segment ",
-               id.value, ", which ", store.folder(),
-               " does not hold; run pema verify and restore a backup");
-    check_model(profile, record->info.model, "segment");
-    auto& list = record->kind == SegmentKind::kOwn ? lease.own : lease.shared;
-    list.push_back(segments.get(record->digest, [&] { return store.load_segment(id); }));
+  /// The rows that a profile names; nothing in the place of one that is gone.
+  Rows rows_of(ProfileRecord profile) const {
+    Rows rows{std::move(profile), {}, {}, {}};
+    const auto missing = [&](const char* what, std::int64_t id) {
+      rows.missing =
+          message("profile '", rows.profile.name, "' names ", what, " ", id, ", which ",
+                  store.folder(), " does not hold; run pema verify and restore a backup");
+    };
+    if (rows.profile.pool) {
+      rows.pool = store.find_pool(rows.profile.pool);
+      if (!rows.pool) missing("pool", rows.profile.pool.value);
+    }
+    for (const SegmentId id : rows.profile.segments) {
+      std::optional<SegmentRecord> record = store.find_segment(id);
+      if (record) {
+        rows.segments.push_back(*std::move(record));
+      } else {
+        missing("segment", id.value);
+      }
+    }
+    return rows;
+  }
+
+  Rows read_rows(std::string_view name) {
+    const std::lock_guard lock(store_mutex);
+    Rows rows = rows_of(require_profile(name));
+    // Each row is a transaction of its own. When another connection replaced the profile between
+    // them, a segment's number may be gone, or by now be somebody else's.
+    for (ProfileRecord now = require_profile(name); now.generation != rows.profile.generation;
+         now = require_profile(name)) {
+      rows = rows_of(std::move(now));
+    }
+    if (!rows.missing.empty()) fail(ErrorCode::kCorrupt, rows.missing);
+    if (rows.pool) check_model(rows.profile, rows.pool->info.model, "pool");
+    for (const SegmentRecord& record : rows.segments) {
+      check_model(rows.profile, record.info.model, "segment");
+    }
+    return rows;
+  }
+
+  MemoryRequest request_of(const PoolRecord& record) const {
+    MemoryRequest request;
+    request.key = {.kind = MemoryKind::kPool, .digest = record.digest};
+    request.load = [this, &record] {
+      std::shared_ptr<const Pool> pool = store.load_pool(record);
+      LoadedMemory loaded;
+      loaded.bytes = pool->bytes();
+      loaded.tier = MemoryTier::kDisk;
+      loaded.value = std::move(pool);
+      return loaded;
+    };
+    const PoolInfo& info = record.info;  // the shared adapter's rank is known only in its object
+    request.bytes = info.adapters * (2 * info.rank * info.hidden + 1) *
+                    static_cast<std::int64_t>(sizeof(float));
+    return request;
+  }
+
+  MemoryRequest request_of(const SegmentRecord& record) const {
+    MemoryRequest request;
+    request.key = {.kind = MemoryKind::kSegment, .digest = record.digest};
+    request.bytes = engine::segment_memory_bytes(record);
+    request.load = [this, &record] {
+      LoadedMemory loaded;
+      loaded.value = store.load_segment(record);
+      loaded.code_bytes = engine::segment_code_bytes(record.info);
+      loaded.bytes = engine::segment_memory_bytes(record);
+      loaded.tier = MemoryTier::kDisk;
+      return loaded;
+    };
+    return request;
+  }
+
+  std::shared_ptr<const Lease> open(const Rows& rows) {
+    const ProfileRecord& profile = rows.profile;
+    auto lease = std::make_shared<Lease>();
+    lease->profile = profile.id;
+    lease->name = profile.name;
+    lease->generation = profile.generation;
+    lease->mask = profile.mask;
+    lease->mask_digest = profile.mask.digest();
+    lease->schedule = profile.schedule;
+    if (rows.pool) {
+      lease->pool = memory
+                        ? memory->acquire_as<Pool>(request_of(*rows.pool))
+                        : pools.get(rows.pool->digest, [&] { return store.load_pool(*rows.pool); });
+      if (profile.schedule.gate) lease->gate = lease->pool->gate();
+    }
+    for (const SegmentRecord& record : rows.segments) {
+      auto& list = record.kind == SegmentKind::kOwn ? lease->own : lease->shared;
+      list.push_back(memory
+                         ? memory->acquire_as<Segment>(request_of(record))
+                         : segments.get(record.digest, [&] { return store.load_segment(record); }));
+    }
+    return lease;
   }
 };
 
-LeaseBook::LeaseBook(const Store& store, const ModelInfo& model)
-    : impl_(new Impl{store, model, {}, {}}) {}
+LeaseBook::LeaseBook(const Store& store, const ModelInfo& model,
+                     std::shared_ptr<MemoryManager> memory)
+    : impl_(new Impl{store, model, std::move(memory), {}, {}, {}}) {}
 
 LeaseBook::~LeaseBook() = default;
 
 std::shared_ptr<const Lease> LeaseBook::acquire(std::string_view name) {
-  const std::optional<ProfileRecord> profile = impl_->store.find_profile(name);
-  PEMA_CHECK(profile.has_value(), kNotFound, "there is no profile '", name, "' in ",
-             impl_->store.folder(), "; `pema profile list` shows those there are");
   impl_->pools.sweep();
   impl_->segments.sweep();
-  auto lease = std::make_shared<Lease>();
-  lease->profile = profile->id;
-  lease->name = profile->name;
-  lease->generation = profile->generation;
-  lease->mask = profile->mask;
-  lease->mask_digest = profile->mask.digest();
-  lease->schedule = profile->schedule;
-  if (profile->pool) impl_->add_pool(*profile, *lease);
-  PEMA_CHECK(!profile->schedule.gate || lease->gate != nullptr, kCorrupt, "profile '",
-             profile->name,
-             "' is weighed by its pool's gate, and its pool has none; run pema "
-             "verify, or switch the gate off with `pema profile set --no-gate`");
-  for (const SegmentId id : profile->segments) impl_->add_segment(*profile, id, *lease);
-  return lease;
+  for (;;) {
+    const Rows rows = impl_->read_rows(name);
+    try {
+      return impl_->open(rows);
+    } catch (const Error& error) {
+      // Another process may have replaced or removed the profile, and its objects, meanwhile.
+      if (error.code() != ErrorCode::kNotFound) throw;
+      if (impl_->read_rows(name).profile.generation == rows.profile.generation) throw;
+    }
+  }
+}
+
+std::int64_t LeaseBook::prefetch(std::span<const std::string> names) {
+  if (!impl_->memory) return 0;
+  std::int64_t there = 0;
+  for (const std::string& name : names) {
+    const Rows rows = impl_->read_rows(name);
+    std::vector<MemoryRequest> requests;
+    if (rows.pool) requests.push_back(impl_->request_of(*rows.pool));
+    for (const SegmentRecord& record : rows.segments) {
+      requests.push_back(impl_->request_of(record));
+    }
+    const MemoryPrefetch done = impl_->memory->prefetch(requests);
+    there += done.loaded + done.held;
+  }
+  return there;
 }
 
 }  // namespace pema

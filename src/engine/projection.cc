@@ -90,9 +90,10 @@ CacheEntry pool_projection(Context& context, const Pool& pool) {
     }
     return make_projection(context, rows);
   };
-  CacheEntry entry = load_or_make_projection(
-      context.options.projection_folder,
-      projection_key(context.model, context.options.projection, pool), context.cache.stats(), make);
+  CacheEntry entry =
+      load_or_make_projection(context.options.projection_folder,
+                              projection_key(context.model, context.options.projection, pool),
+                              context.cache.counts(), make);
   if (!gain.empty()) entry.gram = kernels::gram_matrix(up, pool.info().hidden, context.pool);
   return entry;
 }

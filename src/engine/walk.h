@@ -1,6 +1,7 @@
 /// What the steps of one walk hand to each other. Lives for one call of Engine::step.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "kernels/parallel.h"
 #include "kernels/shortlist.h"
 #include "pema/engine.h"
+#include "pema/memory_manager.h"
 #include "src/engine/bottleneck_cache.h"
 
 namespace pema::engine {
@@ -22,7 +24,10 @@ struct Context {
         head(&head_in),
         options(options_in),
         pool(options_in.threads, options_in.executor),
-        cache(options_in.cache_bytes) {
+        cache(options_in.cache_bytes, options_in.memory) {
+    if (options.memory) {
+      options.cache_bytes = std::min(options.cache_bytes, options.memory->budget_bytes());
+    }
     options.threads = pool.threads();  // so that no step asks the system again
   }
   ModelInfo model;

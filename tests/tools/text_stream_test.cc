@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pema/error.h"
 #include "src/core/utf8.h"
 #include "tools/terminal/text_format.h"
 
@@ -97,6 +98,13 @@ TEST(Printable, ShowsWhatWouldMoveTheCursor) {
 }
 
 TEST(Format, Bytes) {
+  EXPECT_EQ(parse_bytes("1000000"), 1'000'000);
+  EXPECT_EQ(parse_bytes("1.5K"), 1536);
+  EXPECT_EQ(parse_bytes("2GiB"), std::int64_t{2} << 30);
+  EXPECT_EQ(parse_bytes("3MB"), 3 << 20);
+  for (const char* wrong : {"", "M", "-1", "1X", "1 M", "1MiBs", "9e99", "nan", "inf", "0x10"}) {
+    EXPECT_THROW((void)parse_bytes(wrong), Error) << wrong;
+  }
   EXPECT_EQ(format_bytes(0), "0 B");
   EXPECT_EQ(format_bytes(1023), "1023 B");
   EXPECT_EQ(format_bytes(1536), "1.5 KiB");

@@ -53,14 +53,14 @@ class Transcript {
 };
 
 void change_profile(Context& context, const plm::LanguageModel& model, Speaker& speaker,
-                    const std::string& name) {
+                    const std::string& name, const std::shared_ptr<MemoryManager>& memory) {
   if (name.empty()) {
     speaker.use(nullptr);
     context.note("the plain model speaks");
     return;
   }
   try {
-    LeaseBook book(context.store(OpenMode::kReadOnly), model.info());
+    LeaseBook book(context.store(OpenMode::kReadOnly), model.info(), memory);
     speaker.use(book.acquire(name));
     context.note(message(name, " speaks, generation ", speaker.lease()->generation));
   } catch (const Error& error) {
@@ -71,7 +71,8 @@ void change_profile(Context& context, const plm::LanguageModel& model, Speaker& 
 }  // namespace
 
 int run_chat(Context& context, plm::LanguageModel& model, Speaker& speaker,
-             const SpeakOptions& options, const std::string& system) {
+             const SpeakOptions& options, const std::string& system,
+             const std::shared_ptr<MemoryManager>& memory) {
   Transcript transcript(model, system);
   context.note("/help says what can be done here");
   std::string line;
@@ -86,7 +87,8 @@ int run_chat(Context& context, plm::LanguageModel& model, Speaker& speaker,
     if (line == "/help") {
       print(kHelp);
     } else if (line == "/profile" || line.starts_with("/profile ")) {
-      change_profile(context, model, speaker, line.size() > 9 ? line.substr(9) : std::string());
+      change_profile(context, model, speaker, line.size() > 9 ? line.substr(9) : std::string(),
+                     memory);
     } else if (replace_invalid_utf8(line) != line) {
       print_error("pema: the line is not UTF-8; nothing was sent\n");
     } else if (line.starts_with('/')) {

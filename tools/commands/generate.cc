@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "pema/memory_manager.h"
 #include "pema/plm/openmp.h"
+#include "src/core/atomic_file.h"
 #include "tools/command_line.h"
 #include "tools/commands/chat.h"
 #include "tools/commands/lookup.h"
@@ -41,10 +43,13 @@ struct GenerateOptions {
   std::string system;
   std::string strategy = "auto";
   std::string projection = "float32";
+  std::string metrics;
+  std::int64_t budget = 0;
   double neglect = 0;
   double skip_recall = 1;
   bool has_prompt = false;
   bool has_seed = false;
+  bool has_budget = false;
   bool chat = false;
   bool show_lambda = false;
   std::int64_t context = 2048;
@@ -114,6 +119,21 @@ void print_summary(Context& context, const Reply& reply, const GenerateOptions& 
   context.note(text);
 }
 
+/// The manager of this run; null when nobody asks for one.
+std::shared_ptr<MemoryManager> make_memory(const GenerateOptions& options) {
+  if (!options.has_budget && options.metrics.empty()) return nullptr;
+  const std::int64_t unlimited = std::int64_t{1} << 62;
+  return std::make_shared<MemoryManager>(
+      MemoryOptions{.budget_bytes = options.has_budget ? options.budget : unlimited});
+}
+
+void write_metrics(const MemoryManager* memory, const std::string& path) {
+  if (path.empty()) return;
+  const MemoryStats stats = memory->stats();
+  const std::string text = path.ends_with(".json") ? to_json(stats) + "\n" : to_prometheus(stats);
+  core::write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
 int run_generate(Context& context, GenerateOptions options) {
   const bool converse = options.chat && !options.has_prompt && options.file.empty() &&
                         input_is_terminal() && !context.options.json;
@@ -130,9 +150,10 @@ int run_generate(Context& context, GenerateOptions options) {
   if (personal) (void)require_profile(context.store(OpenMode::kReadOnly), options.profile);
 
   plm::LanguageModel& model = context.model({.context = options.context, .conversations = 1});
+  const std::shared_ptr<MemoryManager> memory = make_memory(options);
   std::shared_ptr<const Lease> lease;
   if (personal) {
-    LeaseBook book(context.store(OpenMode::kReadOnly), model.info());
+    LeaseBook book(context.store(OpenMode::kReadOnly), model.info(), memory);
     lease = book.acquire(options.profile);
   }
   EngineOptions engine_options = context.engine_options();
@@ -141,15 +162,20 @@ int run_generate(Context& context, GenerateOptions options) {
   engine_options.expected_rows = options.speak.tokens;
   engine_options.neglected_mass = options.neglect;
   engine_options.skip_recall_above = options.skip_recall;
+  engine_options.memory = memory;
+  if (options.has_budget) engine_options.cache_bytes = options.budget;
   Context::choose_projection(options.projection, model.info(), lease.get(), engine_options);
   Engine engine(model.info(), model.head(), engine_options);
   Speaker speaker(model, engine, options.context);
   speaker.use(lease);
   if (!context.options.json) options.speak.write = [](std::string_view part) { print(part); };
   if (converse) {
-    return run_chat(context, model, speaker, options.speak, options.system);
+    const int status = run_chat(context, model, speaker, options.speak, options.system, memory);
+    write_metrics(memory.get(), options.metrics);
+    return status;
   }
   const Reply reply = speaker.speak(prompt_tokens(model, options, text), options.speak);
+  write_metrics(memory.get(), options.metrics);
   PEMA_CHECK(reply.reason != StopReason::kInterrupted, kInterrupted, "interrupted after ",
              reply.tokens.size(), " tokens");
   if (context.options.json) {
@@ -218,12 +244,24 @@ void add_generate(Command app, Context& context) {
               "probability (1: always search)")
       .shows_default()
       .within(1e-6, 1.0);
+  const Argument budget =
+      command
+          .parsed_option(
+              "--memory-budget",
+              [options](const std::string& text) { options->budget = parse_bytes(text); },
+              "Bytes for pool, segments and all that is made from them "
+              "together, such as 512M; see `pema plan` (default: no limit)")
+          .called("SIZE");
+  command.option("--metrics", options->metrics,
+                 "At the end, write what memory held and did to this file: JSON when its name ends "
+                 "in .json, otherwise Prometheus text");
   command.flag("--show-lambda", options->show_lambda,
                "Say how much the profile weighed at each token");
   command.footer(kFooter);
-  command.runs(context, [&context, options, prompt, seed] {
+  command.runs(context, [&context, options, prompt, seed, budget] {
     options->has_prompt = prompt.given();
     options->has_seed = seed.given();
+    options->has_budget = budget.given();
     return run_generate(context, *options);
   });
 }

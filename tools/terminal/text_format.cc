@@ -34,6 +34,25 @@ std::string format_bytes(std::int64_t bytes) {
   return format_fixed(value, unit > 0 && value < 10 ? 1 : 0) + " " + kUnits[unit];
 }
 
+std::int64_t parse_bytes(std::string_view text) {
+  double value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const std::size_t power =
+      unit.empty() ? std::string_view::npos : std::string_view("KMGT").find(unit[0]);
+  double scale = 1;
+  if (power != std::string_view::npos) {
+    scale = std::exp2(10.0 * static_cast<double>(power + 1));
+    unit.remove_prefix(1);
+    if (unit == "iB") unit = {};
+  }
+  if (unit == "B") unit = {};
+  PEMA_CHECK(error == std::errc() && unit.empty() && value >= 0 && value * scale < std::exp2(62),
+             kInvalidArgument, "'", printable(text),
+             "' is no size; write bytes, or a number with K, M, G or T, such as 512M");
+  return static_cast<std::int64_t>(value * scale);
+}
+
 std::string format_duration(double seconds) {
   if (!(seconds >= 0) || seconds > 1e9) return "?";
   if (seconds < 9.95) return format_fixed(seconds, 1) + " s";

@@ -10,6 +10,9 @@ namespace pema::tools {
 
 /// "0 B", "1023 B", "1.5 KiB", "94 MiB".
 [[nodiscard]] std::string format_bytes(std::int64_t bytes);
+/// Bytes of "1000000", "512M", "1.5G" or "2GiB"; K, M, G and T are powers of 1024, with or without
+/// "B" or "iB". Throws kInvalidArgument on anything else, and from 2^62 on.
+[[nodiscard]] std::int64_t parse_bytes(std::string_view text);
 /// "0.4 s", "12 s", "3 min 20 s", "2 h 05 min". Negative or not finite: "?".
 [[nodiscard]] std::string format_duration(double seconds);
 /// "950", "12.3k", "4.5M": at most five characters for a rate.
