@@ -34,8 +34,8 @@ enum class ObjectKind : std::uint32_t {
   kFeatures = 4,        ///< cached features (src/plm)
   kProjection = 5,      ///< a pool's projection U^T (src/engine)
   kGate = 6,            ///< pema::MixtureGate
-  kRoundedSegment = 8,  ///< pema::Segment whose keys are not float32
-  kCodebook = 9,        ///< pema::Codebook
+  kCodebook = 7,        ///< pema::Codebook
+  kRoundedSegment = 9,  ///< pema::Segment whose keys are not float32
 };
 /// Name of a kind for messages, "block of adapters". Never throws.
 [[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;
