@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <set>
 
+#include "kernels/key_shortlist.h"
 #include "pema/error.h"
 
 namespace pema::kernels {
@@ -13,52 +13,9 @@ namespace {
 
 // Blocks that all queries of a set look at before the next ones are read: 70 KB of codes at d 576.
 constexpr std::int64_t kChunk = 4;
-// A list of candidates longer than this, and than eight times k, drops those that no longer matter.
-constexpr std::size_t kLongList = 2048;
 
-/// A key that may be among the nearest: its distance is at least `lower`.
-struct Candidate {
-  float lower = 0;
-  std::int32_t place = 0;
-  std::int64_t row = 0;
-};
-
-/// What is known of one query after looking at some blocks.
-class Shortlist {
- public:
-  explicit Shortlist(std::int64_t count) : count_(static_cast<std::size_t>(count)) {}
-
-  /// The k-th smallest upper bound so far: a key whose lower bound is above it cannot matter.
-  [[nodiscard]] float worst() const noexcept {
-    return uppers_.size() < count_ ? std::numeric_limits<float>::infinity() : uppers_.front();
-  }
-
-  void offer(const Candidate& candidate, float upper) {
-    candidates_.push_back(candidate);
-    if (uppers_.size() < count_) {
-      uppers_.push_back(upper);
-      std::push_heap(uppers_.begin(), uppers_.end());
-    } else if (upper < uppers_.front()) {
-      std::pop_heap(uppers_.begin(), uppers_.end());
-      uppers_.back() = upper;
-      std::push_heap(uppers_.begin(), uppers_.end());
-    }
-    if (candidates_.size() > limit_) shorten();
-  }
-
-  [[nodiscard]] const std::vector<Candidate>& candidates() const noexcept { return candidates_; }
-
- private:
-  void shorten() {
-    std::erase_if(candidates_, [&](const Candidate& c) { return c.lower > worst(); });
-    limit_ = std::max({limit_, 2 * candidates_.size(), 8 * count_});
-  }
-
-  std::size_t count_;
-  std::size_t limit_ = kLongList;
-  std::vector<float> uppers_;  // the largest on top
-  std::vector<Candidate> candidates_;
-};
+using Candidate = KeyCandidate;
+using Shortlist = KeyShortlist;
 
 /// A query as it looks at one set.
 struct Onlooker {

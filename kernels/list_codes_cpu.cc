@@ -1,0 +1,134 @@
+// The body of look_at_list_block, compiled once per vector instruction set.
+#include <cstdint>
+
+#include "kernels/list_codes.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/list_codes_cpu.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pema::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr std::int64_t kKeys = ListCodes::kBlock;
+
+#if HWY_TARGET == HWY_SCALAR
+
+void dots_body(const std::uint8_t* block, std::int64_t quads, const std::int8_t* query,
+               std::int32_t* dots) {
+  for (std::int64_t key = 0; key < kKeys; ++key) dots[key] = 0;
+  for (std::int64_t p = 0; p < quads; ++p) {
+    for (std::int64_t key = 0; key < kKeys; ++key) {
+      for (std::int64_t c = 0; c < 4; ++c) {
+        dots[key] += block[(p * kKeys + key) * 4 + c] * query[4 * p + c];
+      }
+    }
+  }
+}
+
+#else
+
+/// One query: pairs of bytes widened to int16; two int32 sums a key, added at the end.
+void dots_body(const std::uint8_t* block, std::int64_t quads, const std::int8_t* query,
+               std::int32_t* dots) {
+  const hn::CappedTag<std::int16_t, 16> wide;
+  const hn::Rebind<std::uint8_t, decltype(wide)> narrow;
+  const hn::Repartition<std::int32_t, decltype(wide)> sums;
+  const hn::Repartition<std::int64_t, decltype(wide)> four;
+  const auto bytes = static_cast<std::int64_t>(hn::Lanes(wide));
+  constexpr std::int64_t kAtOnce = 4;
+  for (std::int64_t first = 0; first < kKeys * 4; first += kAtOnce * bytes) {
+    hn::Vec<decltype(sums)> even[kAtOnce];
+    hn::Vec<decltype(sums)> odd[kAtOnce];
+    for (std::int64_t v = 0; v < kAtOnce; ++v) even[v] = odd[v] = hn::Zero(sums);
+    for (std::int64_t p = 0; p < quads; ++p) {
+      const std::int8_t* const at = query + 4 * p;
+      std::uint64_t lanes = 0;
+      for (unsigned c = 0; c < 4; ++c) {
+        lanes |= static_cast<std::uint64_t>(static_cast<std::uint16_t>(at[c])) << (16 * c);
+      }
+      const auto pair = hn::BitCast(wide, hn::Set(four, static_cast<std::int64_t>(lanes)));
+      for (std::int64_t v = 0; v < kAtOnce; ++v) {
+        const auto keys = hn::PromoteTo(
+            wide, hn::LoadU(narrow, block + p * kKeys * 4 + first + v * bytes));
+        even[v] = hn::ReorderWidenMulAccumulate(sums, keys, pair, even[v], odd[v]);
+      }
+    }
+    for (std::int64_t v = 0; v < kAtOnce; ++v) {
+      HWY_ALIGN std::int32_t halves[8];
+      hn::StoreU(hn::RearrangeToOddPlusEven(even[v], odd[v]), sums, halves);
+      for (std::int64_t key = 0; key < bytes / 4; ++key) {
+        dots[(first + v * bytes) / 4 + key] = halves[2 * key] + halves[2 * key + 1];
+      }
+    }
+  }
+}
+
+#endif
+
+/// Bounds from products; the mask of keys of interest.
+std::uint32_t bounds_body(const ListCodes& lists, std::int64_t block, const ListQuery& query,
+                          const std::int32_t* dots, float worst, ListDistances* out) {
+  const hn::CappedTag<float, kKeys> real;
+  const hn::Rebind<std::int32_t, decltype(real)> whole;
+  const float* const scales = lists.scales.data() + block * kKeys;
+  const float* const lengths = lists.lengths.data() + block * kKeys;
+  const float* const residuals = lists.residuals.data() + block * kKeys;
+  std::uint32_t mask = 0;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(real));
+  for (std::int64_t key = 0; key < kKeys; key += lanes) {
+    const auto dot = hn::ConvertTo(
+        real, hn::Sub(hn::LoadU(whole, dots + key), hn::Set(whole, query.bias)));
+    const auto length = hn::LoadU(real, lengths + key);
+    const auto error =
+        hn::MulAdd(hn::LoadU(real, residuals + key), hn::Set(real, query.per_residual),
+                   hn::MulAdd(length, hn::Set(real, query.per_length), hn::Set(real, kListSlack)));
+    const auto scale =
+        hn::Mul(hn::LoadU(real, scales + key), hn::Set(real, query.minus_twice));
+    const auto middle =
+        hn::MulAdd(dot, scale, hn::MulAdd(length, length, hn::Set(real, query.square)));
+    const auto lower = hn::Sub(middle, error);
+    hn::StoreU(lower, real, out->lower + key);
+    hn::StoreU(hn::Add(error, error), real, out->gap + key);
+    std::uint8_t bits[8] = {};
+    hn::StoreMaskBits(real, hn::Le(lower, hn::Set(real, worst)), bits);
+    std::uint32_t some = 0;
+    for (unsigned i = 0; i < 4; ++i) some |= static_cast<std::uint32_t>(bits[i]) << (8 * i);
+    mask |= some << key;
+  }
+  return mask;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pema::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace pema::kernels {
+
+HWY_EXPORT(dots_body);
+HWY_EXPORT(bounds_body);
+
+void look_at_list_block(const ListCodes& lists, std::int64_t block, const ListQuery* const* queries,
+                        std::int64_t count, const float* worst, ListDistances* out,
+                        std::uint32_t* interesting) {
+  std::int32_t dots[kListQueries][ListCodes::kBlock];
+  const std::int8_t* codes[kListQueries] = {};
+  for (std::int64_t q = 0; q < count; ++q) codes[q] = queries[q]->codes.data();
+  const std::uint8_t* const at = lists.codes.data() + block * lists.block_bytes();
+  if (!list_dots_vnni(at, lists.quads(), codes, count, dots)) {
+    for (std::int64_t q = 0; q < count; ++q) {
+      HWY_DYNAMIC_DISPATCH(dots_body)(at, lists.quads(), codes[q], dots[q]);
+    }
+  }
+  for (std::int64_t q = 0; q < count; ++q) {
+    interesting[q] =
+        HWY_DYNAMIC_DISPATCH(bounds_body)(lists, block, *queries[q], dots[q], worst[q], out + q);
+  }
+}
+
+}  // namespace pema::kernels
+#endif  // HWY_ONCE
