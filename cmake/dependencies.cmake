@@ -9,6 +9,8 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(hwy REQUIRED)
 find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)  # before faiss, whose package forgets it
+find_package(faiss REQUIRED)
 
 # OpenBLAS, not the reference BLAS: 17 times on a matrix product (docs/decisions).
 find_path(OPENBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread x86_64-linux-gnu/openblas-pthread REQUIRED)
@@ -19,7 +21,6 @@ target_link_libraries(pema_openblas INTERFACE ${OPENBLAS_LIBRARY})
 
 if(PEMA_WITH_LLAMA)
   find_package(llama REQUIRED)
-  find_package(OpenMP QUIET COMPONENTS CXX)
 endif()
 
 if(PEMA_WITH_TRAIN)

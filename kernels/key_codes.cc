@@ -26,38 +26,57 @@ float largest_of(std::span<const float> values) {
 
 }  // namespace
 
-KeyCodes::KeyCodes(MatrixView<const float> keys) : rows_(keys.rows), cols_(keys.cols) {
+KeyCodes::KeyCodes(const KeyRows& keys) : rows_(keys.rows()), cols_(keys.cols()) {
   const auto padded = static_cast<std::size_t>(blocks() * kBlock);
-  codes_.resize(padded * static_cast<std::size_t>(pairs()) * 2);
+  const bool stored = keys.type() == NumberType::kInt8;
+  if (stored) {
+    stored_ = keys.blocks();
+  } else {
+    codes_.resize(padded * static_cast<std::size_t>(pairs()) * 2);
+  }
   scales_.resize(padded);
   squares_.resize(padded);
   residuals_.resize(padded);
+  std::vector<float> buffer(static_cast<std::size_t>(cols_));
   double longest = 0;
   for (std::int64_t i = 0; i < rows_; ++i) {
-    const std::span<const float> key = keys.row_span(i);
-    const float scale = largest_of(key) / kLargest;
-    const float inverse = scale > 0 ? 1 / scale : 0;
-    std::int8_t* const out = codes_.data() + i / kBlock * pairs() * kBlock * 2 + i % kBlock * 2;
-    double square = 0;
-    double rest = 0;
-    double length = 0;
-    for (std::int64_t c = 0; c < cols_; ++c) {
-      const float q = std::clamp(std::nearbyint(key[static_cast<std::size_t>(c)] * inverse),
-                                 -kLargest, kLargest);
-      out[c / 2 * kBlock * 2 + c % 2] = static_cast<std::int8_t>(q);
-      const auto value = static_cast<double>(key[static_cast<std::size_t>(c)]);
-      const double rounded = static_cast<double>(scale) * static_cast<double>(q);
-      square += value * value;
-      rest += (value - rounded) * (value - rounded);
-      length += rounded * rounded;
-    }
-    const auto at = static_cast<std::size_t>(i);
-    scales_[at] = scale;
-    squares_[at] = static_cast<float>(square);
-    residuals_[at] = up(std::sqrt(rest));
-    longest = std::max(longest, length);
+    const std::span<const float> key(keys.row(i, buffer.data()), buffer.size());
+    const float scale = stored ? keys.scales()[i] : round(i, key);
+    scales_[static_cast<std::size_t>(i)] = scale;
+    longest = std::max(longest, measure(i, key, scale));
   }
   longest_ = up(std::sqrt(longest));
+}
+
+float KeyCodes::round(std::int64_t index, std::span<const float> key) {
+  const float scale = largest_of(key) / kLargest;
+  const float inverse = scale > 0 ? 1 / scale : 0;
+  std::int8_t* const out =
+      codes_.data() + index / kBlock * pairs() * kBlock * 2 + index % kBlock * 2;
+  for (std::int64_t c = 0; c < cols_; ++c) {
+    const float q =
+        std::clamp(std::nearbyint(key[static_cast<std::size_t>(c)] * inverse), -kLargest, kLargest);
+    out[c / 2 * kBlock * 2 + c % 2] = static_cast<std::int8_t>(q);
+  }
+  return scale;
+}
+
+double KeyCodes::measure(std::int64_t index, std::span<const float> key, float scale) {
+  const std::int8_t* const codes = block(index / kBlock) + index % kBlock * 2;
+  double square = 0;
+  double rest = 0;
+  double length = 0;
+  for (std::int64_t c = 0; c < cols_; ++c) {
+    const auto value = static_cast<double>(key[static_cast<std::size_t>(c)]);
+    const double rounded =
+        static_cast<double>(scale) * static_cast<double>(codes[c / 2 * kBlock * 2 + c % 2]);
+    square += value * value;
+    rest += (value - rounded) * (value - rounded);
+    length += rounded * rounded;
+  }
+  squares_[static_cast<std::size_t>(index)] = static_cast<float>(square);
+  residuals_[static_cast<std::size_t>(index)] = up(std::sqrt(rest));
+  return length;
 }
 
 std::int64_t KeyCodes::bytes() const noexcept {

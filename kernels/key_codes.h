@@ -6,20 +6,23 @@
 #include <span>
 #include <vector>
 
+#include "kernels/key_rows.h"
 #include "pema/tensor_view.h"
 
 namespace pema::kernels {
 
 /// y = s q + (y - s q) for every key y [d], q in [-127, 127]^d, s = max |y| / 127. Keys lie in
 /// blocks of kBlock, two dimensions side by side: [blocks][ceil(d / 2)][kBlock][2]; what is behind
-/// the last key or dimension is zero. Thread-safety: immutable once made.
+/// the last key or dimension is zero. Keys that are stored in int8 lie so already: their codes are
+/// read where they are. Thread-safety: immutable once made.
 class KeyCodes {
  public:
-  static constexpr std::int64_t kBlock = 32;
+  static constexpr std::int64_t kBlock = KeyRows::kBlock;
 
   KeyCodes() = default;
-  /// keys [n, d], finite.
-  explicit KeyCodes(MatrixView<const float> keys);
+  /// keys [n, d], finite; those in int8 must outlive the object.
+  explicit KeyCodes(const KeyRows& keys);
+  explicit KeyCodes(MatrixView<const float> keys) : KeyCodes(KeyRows(keys)) {}
 
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::int64_t cols() const noexcept { return cols_; }
@@ -28,7 +31,7 @@ class KeyCodes {
   [[nodiscard]] std::int64_t pairs() const noexcept { return (cols_ + 1) / 2; }
   /// [pairs, kBlock, 2]
   [[nodiscard]] const std::int8_t* block(std::int64_t index) const noexcept {
-    return codes_.data() + index * pairs() * kBlock * 2;
+    return (stored_ != nullptr ? stored_ : codes_.data()) + index * pairs() * kBlock * 2;
   }
   /// Of the keys of a block, [kBlock] each: s, |y|^2, and an upper bound of |y - s q|.
   [[nodiscard]] const float* scales(std::int64_t block) const noexcept {
@@ -42,12 +45,19 @@ class KeyCodes {
   }
   /// Upper bound of |s q| over all keys.
   [[nodiscard]] float longest() const noexcept { return longest_; }
+  /// Of memory; codes that are read where they are do not count.
   [[nodiscard]] std::int64_t bytes() const noexcept;
 
  private:
+  /// Codes of key `index` to where they belong; its scale.
+  float round(std::int64_t index, std::span<const float> key);
+  /// Square and residual of key `index`; the squared length of its rounded form.
+  double measure(std::int64_t index, std::span<const float> key, float scale);
+
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
   float longest_ = 0;
+  const std::int8_t* stored_ = nullptr;  // of keys in int8; codes_ is empty then
   std::vector<std::int8_t> codes_;
   std::vector<float> scales_;     // [blocks, kBlock], 0 behind the last key
   std::vector<float> squares_;    // [blocks, kBlock]

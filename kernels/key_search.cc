@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "kernels/key_shortlist.h"
@@ -21,6 +22,14 @@ using Shortlist = KeyShortlist;
 struct Onlooker {
   std::int32_t query = 0;
   std::int32_t place = 0;
+  std::int32_t table = -1;  ///< of a product-quantised set
+};
+
+/// What a query needs of a codebook.
+struct Table {
+  const ProductSpace* space = nullptr;
+  std::int32_t query = 0;
+  std::vector<float> values;
 };
 
 /// Blocks [begin, end) of one set, for all who see it.
@@ -43,9 +52,18 @@ class Search {
             {static_cast<std::int32_t>(q), static_cast<std::int32_t>(place)});
       }
     }
+    plan_tables();
   }
 
   std::vector<std::vector<NearKey>> run(ThreadPool& pool) {
+    pool.run(std::ssize(tables_), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto t = static_cast<std::size_t>(begin); t < static_cast<std::size_t>(end); ++t) {
+        Table& table = tables_[t];
+        table.values.resize(static_cast<std::size_t>(table.space->table_size()));
+        make_product_table(*table.space, queries_[static_cast<std::size_t>(table.query)].query,
+                           table.values.data());
+      }
+    });
     const std::vector<Unit> units = split(pool.threads());
     const std::vector<std::size_t> starts = share(units, pool.threads());
     const std::int64_t shares = std::ssize(starts) - 1;
@@ -78,11 +96,28 @@ class Search {
                  "nearest_keys: query ", q, " names set ", s, " of ", sets_.size(),
                  ", which does not exist or was named before");
       const KeySet& set = sets_[static_cast<std::size_t>(s)];
-      PEMA_CHECK(set.codes != nullptr && set.keys.cols == d_ && set.codes->cols() == d_ &&
-                     set.codes->rows() == set.keys.rows,
-                 kInvalidArgument, "nearest_keys: set ", s, " of query ", q, " has keys [",
-                 set.keys.rows, ", ", set.keys.cols, "], or codes of another shape; width ", d_,
+      const bool fits = set.product != nullptr
+                            ? set.cols() == d_
+                            : set.codes != nullptr && set.cols() == d_ && set.codes->cols() == d_ &&
+                                  set.codes->rows() == set.rows();
+      PEMA_CHECK(fits, kInvalidArgument, "nearest_keys: set ", s, " of query ", q, " has keys [",
+                 set.rows(), ", ", set.cols(), "], or codes of another shape; width ", d_,
                  " is needed");
+    }
+  }
+
+  /// One table for every query and codebook that meet.
+  void plan_tables() {
+    std::map<std::pair<const ProductSpace*, std::int32_t>, std::int32_t> known;
+    for (std::size_t s = 0; s < sets_.size(); ++s) {
+      if (sets_[s].product == nullptr) continue;
+      for (Onlooker& onlooker : onlookers_[s]) {
+        const ProductSpace* const space = sets_[s].product->space;
+        const auto [found, fresh] =
+            known.emplace(std::pair(space, onlooker.query), std::ssize(tables_));
+        if (fresh) tables_.push_back({space, onlooker.query, {}});
+        onlooker.table = found->second;
+      }
     }
   }
 
@@ -90,13 +125,13 @@ class Search {
   [[nodiscard]] std::vector<Unit> split(std::int64_t threads) const {
     std::int64_t total = 0;
     for (std::size_t s = 0; s < sets_.size(); ++s) {
-      if (!onlookers_[s].empty()) total += sets_[s].codes->blocks() * std::ssize(onlookers_[s]);
+      if (!onlookers_[s].empty()) total += sets_[s].blocks() * std::ssize(onlookers_[s]);
     }
     const std::int64_t largest = std::max<std::int64_t>(1, total / (16 * threads));
     std::vector<Unit> units;
     for (std::size_t s = 0; s < sets_.size(); ++s) {
       if (onlookers_[s].empty()) continue;
-      const std::int64_t blocks = sets_[s].codes->blocks();
+      const std::int64_t blocks = sets_[s].blocks();
       const std::int64_t watching = std::ssize(onlookers_[s]);
       const std::int64_t length = std::max(kChunk, largest / watching);
       for (std::int64_t begin = 0; begin < blocks; begin += length) {
@@ -136,6 +171,10 @@ class Search {
 
   void look(std::int32_t set, std::int64_t block, std::span<const Onlooker> onlookers,
             std::vector<Shortlist>& found) const {
+    if (sets_[static_cast<std::size_t>(set)].product != nullptr) {
+      for (const Onlooker& onlooker : onlookers) look_up(set, block, onlooker, found);
+      return;
+    }
     const KeyCodes& codes = *sets_[static_cast<std::size_t>(set)].codes;
     const QueryCode* queries[kQueriesAtOnce];
     float worst[kQueriesAtOnce];
@@ -160,6 +199,28 @@ class Search {
     }
   }
 
+  /// Product-quantised keys: what the tables say is the distance.
+  void look_up(std::int32_t set, std::int64_t block, const Onlooker& onlooker,
+               std::vector<Shortlist>& found) const {
+    const ProductCodes& codes = *sets_[static_cast<std::size_t>(set)].product;
+    float distances[ProductCodes::kBlock];
+    product_distances(codes, block, tables_[static_cast<std::size_t>(onlooker.table)].values.data(),
+                      distances);
+    const std::int64_t first = block * ProductCodes::kBlock;
+    const std::int64_t keys = std::min(ProductCodes::kBlock, codes.rows - first);
+    Shortlist& list = found[static_cast<std::size_t>(onlooker.query)];
+    for (std::int64_t key = 0; key < keys; ++key) {
+      if (distances[key] > list.worst()) continue;
+      list.offer({distances[key], onlooker.place, first + key}, distances[key]);
+    }
+  }
+
+  [[nodiscard]] float distance(const KeyQuery& query, const KeySet& set, const Candidate& candidate,
+                               float* buffer) const {
+    if (set.product != nullptr) return candidate.lower;
+    return squared_distance(query.query, set.keys.row(candidate.row, buffer), d_);
+  }
+
   /// Distances of the candidates, most promising first, until none can matter.
   [[nodiscard]] std::vector<NearKey> nearest(
       std::size_t q, const std::vector<std::vector<Shortlist>>& found) const {
@@ -176,13 +237,14 @@ class Search {
       return a.place != b.place ? a.place < b.place : a.row < b.row;
     };
     std::vector<NearKey> heap;  // the last on top
+    std::vector<float> buffer(static_cast<std::size_t>(d_));
     for (const Candidate& candidate : candidates) {
       const bool full = std::ssize(heap) == query.count;
       if (full && candidate.lower > heap.front().distance) break;
       const auto set =
           static_cast<std::size_t>(query.sets[static_cast<std::size_t>(candidate.place)]);
-      const NearKey key{squared_distance(query.query, sets_[set].keys.row(candidate.row), d_),
-                        candidate.place, candidate.row};
+      const NearKey key{distance(query, sets_[set], candidate, buffer.data()), candidate.place,
+                        candidate.row};
       if (full && !before(key, heap.front())) continue;
       if (full) {
         std::pop_heap(heap.begin(), heap.end(), before);
@@ -200,6 +262,7 @@ class Search {
   std::int64_t d_;
   std::vector<QueryCode> codes_;
   std::vector<std::vector<Onlooker>> onlookers_;  // of each set
+  std::vector<Table> tables_;
 };
 
 }  // namespace

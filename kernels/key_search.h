@@ -6,15 +6,29 @@
 #include <vector>
 
 #include "kernels/key_codes.h"
+#include "kernels/key_rows.h"
 #include "kernels/parallel.h"
+#include "kernels/product_codes.h"
 #include "pema/tensor_view.h"
 
 namespace pema::kernels {
 
-/// Keys [n, d] and their codes, which must have been made from them.
+/// Keys [n, d] with their codes, which must have been made from them; or product-quantised keys
+/// alone.
 struct KeySet {
-  MatrixView<const float> keys;
+  KeyRows keys;
   const KeyCodes* codes = nullptr;
+  const ProductCodes* product = nullptr;
+
+  [[nodiscard]] std::int64_t cols() const noexcept {
+    return product != nullptr ? product->space->cols : keys.cols();
+  }
+  [[nodiscard]] std::int64_t rows() const noexcept {
+    return product != nullptr ? product->rows : keys.rows();
+  }
+  [[nodiscard]] std::int64_t blocks() const noexcept {
+    return (rows() + KeyRows::kBlock - 1) / KeyRows::kBlock;
+  }
 };
 
 /// One row of a search: a query and the sets that it may see, in its own order.
@@ -26,16 +40,18 @@ struct KeyQuery {
 
 /// A key that was found.
 struct NearKey {
-  float distance = 0;      ///< squared_distance to the query
+  float distance = 0;      ///< squared_distance to the query, or product_distances
   std::int32_t place = 0;  ///< of its set in KeyQuery::sets
   std::int64_t row = 0;    ///< of the set's keys
   bool operator==(const NearKey&) const = default;
 };
 
 /// For every query the min(count, keys it may see) nearest keys, nearest first; of equal distances
-/// the lower (place, row) first. Exact: the codes only spare distances that cannot matter. Keys
+/// the lower (place, row) first, whatever the types of their sets. Exact for the decoded keys: the
+/// codes only spare distances that cannot matter. Keys
 /// that several queries see are read once for up to 8 of them. Results depend on nothing but the
-/// query and its sets: not on the other queries, the threads or the processor. Throws
+/// query and its sets: not on the other queries or the threads, and, product-quantised keys apart,
+/// not on the processor. Throws
 /// kInvalidArgument on a count below 1, a set that does not exist, is named twice by a query or has
 /// codes of another shape, and queries that are not finite, naming the query. Thread-safety:
 /// reentrant apart from `pool`.

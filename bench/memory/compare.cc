@@ -133,7 +133,7 @@ Json compare(const RealKeys& real, const Collection& collection, const std::stri
   std::vector<std::shared_ptr<const Segment>> segments;
   for (std::int64_t p = 0; p < collection.profiles(); ++p) {
     segments.push_back(collection.segment(p));
-    (void)segments.back()->codes();
+    (void)segments.back()->searchable();
   }
   FaissPeers peers(collection, graph);
   Json out = {{"keys", collection.keys()},

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pema/digest.h"
@@ -15,10 +16,29 @@
 #include "pema/tensor_view.h"
 
 namespace pema::kernels {
-class KeyCodes;
+struct KeySet;
 }  // namespace pema::kernels
+namespace pema::memory {
+class StoredKeys;
+}  // namespace pema::memory
 
 namespace pema {
+
+class Codebook;
+
+/// How a segment stores its keys. In every type the key that counts is the decoded one. Kept in
+/// files: never renumber.
+enum class KeyType : std::uint8_t {
+  kFloat32,           ///< 4 d bytes a key
+  kFloat16,           ///< 2 d bytes, rounded to nearest even
+  kInt8,              ///< d + 4 bytes: one scale per key
+  kProductQuantised,  ///< a byte for each part of a key, against a Codebook; pema/codebook.h
+};
+
+/// f32, f16, int8 or pq.
+[[nodiscard]] std::string_view to_string(KeyType type) noexcept;
+/// Throws kInvalidArgument.
+[[nodiscard]] KeyType parse_key_type(std::string_view text);
 
 /// What a segment is made of. Part of the object, so part of its identity.
 struct SegmentInfo {
@@ -27,7 +47,13 @@ struct SegmentInfo {
   std::int64_t hidden = 0;   ///< d
   std::int64_t vocab = 0;    ///< V; every token is in [0, V)
   std::int64_t entries = 0;  ///< n
+  KeyType keys = KeyType::kFloat32;
+  Digest codebook;         ///< of product-quantised keys, else zero
+  std::int64_t parts = 0;  ///< bytes of a product-quantised key, else 0
 };
+
+/// Where a reader of segments finds a codebook. Throws when it is missing or damaged.
+using CodebookSource = std::function<std::shared_ptr<const Codebook>(const Digest&)>;
 
 /// An immutable block of n pairs: key [d], a unit vector (see `make_recall_keys`), and the token
 /// that came next. Thread-safety: immutable, share freely.
@@ -35,49 +61,74 @@ class Segment {
  public:
   static constexpr std::int64_t kMaxHidden = std::int64_t{1} << 20;
   static constexpr double kUnitTolerance = 1e-3;  ///< on the length of a key or query
+  /// On the length of a decoded key that was rounded.
+  static constexpr double kRoundedUnitTolerance = 2e-3;
 
   /// Copies its arguments: keys [n, d] f32, tokens [n]; n may be 0, d is in [1, kMaxHidden], V in
-  /// [1, 2^31). `info.entries` is filled in.
+  /// [1, 2^31). The keys are stored as `info.keys` says, product-quantised ones against `codebook`,
+  /// which the segment then holds. `info.entries`, `codebook` and `parts` are filled in.
   /// Throws kInvalidArgument on shapes that disagree, keys that are not finite unit vectors (within
-  /// kUnitTolerance), tokens outside [0, V).
-  [[nodiscard]] static std::shared_ptr<const Segment> make(SegmentInfo info,
-                                                           MatrixView<const float> keys,
-                                                           std::span<const std::int32_t> tokens);
-  /// Maps an object file, without a copy. Throws kNotFound, kIo, kUnsupported, or kCorrupt (size,
-  /// header, checksum, digest other than `expected`, keys or tokens that `make` would refuse).
+  /// kUnitTolerance), tokens outside [0, V), a codebook that is missing or not asked for; kMismatch
+  /// when the codebook is of another base model, site or width.
+  [[nodiscard]] static std::shared_ptr<const Segment> make(
+      SegmentInfo info, MatrixView<const float> keys, std::span<const std::int32_t> tokens,
+      std::shared_ptr<const Codebook> codebook = nullptr);
+  /// Maps an object file, without a copy; `codebooks` is asked for the codebook of
+  /// product-quantised keys. Throws kNotFound, kIo, kUnsupported, kCorrupt (size, header, checksum,
+  /// digest other than `expected`, keys or tokens that `make` would refuse, a codebook that does
+  /// not fit), or what `codebooks` throws.
   [[nodiscard]] static std::shared_ptr<const Segment> open(const std::string& path,
-                                                           const Digest& expected);
+                                                           const Digest& expected,
+                                                           const CodebookSource& codebooks = {});
 
-  /// Takes the bytes of an object file, as `serialise` gives them, and keeps them. Throws kCorrupt
-  /// or kUnsupported (version newer than this build).
-  [[nodiscard]] static std::shared_ptr<const Segment> from_bytes(std::vector<std::byte> bytes);
+  /// Takes the bytes of an object file, as `serialise` gives them, and keeps them. Throws kCorrupt,
+  /// kUnsupported (version newer than this build), or what `codebooks` throws.
+  [[nodiscard]] static std::shared_ptr<const Segment> from_bytes(
+      std::vector<std::byte> bytes, const CodebookSource& codebooks = {});
+
+  ~Segment();
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
 
   [[nodiscard]] const SegmentInfo& info() const noexcept { return info_; }
-  [[nodiscard]] MatrixView<const float> keys() const noexcept { return keys_; }  ///< [n, d]
+  /// [n, d] of a segment in float32; an empty view in every other type.
+  [[nodiscard]] MatrixView<const float> keys() const noexcept { return keys_; }
+  /// Key `entry` as it counts, decoded into `key` [d]. Throws kInvalidArgument outside [0, n) or on
+  /// another width.
+  void decode(std::int64_t entry, std::span<float> key) const;
+  /// Of product-quantised keys, else null.
+  [[nodiscard]] const std::shared_ptr<const Codebook>& codebook() const noexcept {
+    return codebook_;
+  }
   [[nodiscard]] std::span<const std::int32_t> tokens() const noexcept { return tokens_; }  ///< [n]
   /// SHA-256 of the segment's object file bytes; the same for a segment in memory and its file.
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
-  /// The keys in int8 with error bounds, for a search's first look: d + 12 bytes a key, made when
-  /// first asked for. Thread-safe.
-  [[nodiscard]] const kernels::KeyCodes& codes() const;
+  /// The keys as a search reads them, with what is made when first asked for: d + 12 bytes a key in
+  /// float32 and float16 (int8 codes with error bounds for a first look), 12 bytes in int8, whose
+  /// codes are read where they are mapped, none in product-quantised keys. Thread-safe.
+  [[nodiscard]] const kernels::KeySet& searchable() const;
+  /// Bytes of memory that `searchable` keeps besides the object's file and the codebook, once
+  /// asked.
+  [[nodiscard]] std::int64_t search_bytes() const;
   /// The segment's object file as bytes (docs/formats/object.md).
   [[nodiscard]] std::vector<std::byte> serialise() const;
 
  private:
-  Segment() = default;
+  Segment();
   /// Parses and checks `bytes`, which `owner` keeps alive; `name` is used in messages.
   [[nodiscard]] static std::shared_ptr<const Segment> adopt(std::span<const std::byte> bytes,
                                                             const Digest& digest,
                                                             std::shared_ptr<const void> owner,
-                                                            const std::string& name);
+                                                            const std::string& name,
+                                                            const CodebookSource& codebooks);
   SegmentInfo info_;
   MatrixView<const float> keys_;
   std::span<const std::int32_t> tokens_;
   Digest digest_;
   std::span<const std::byte> bytes_;  ///< the whole object file; keys_ and tokens_ point into it
   std::shared_ptr<const void> owner_;
-  mutable std::once_flag codes_once_;
-  mutable std::shared_ptr<const kernels::KeyCodes> codes_;
+  std::shared_ptr<const Codebook> codebook_;
+  std::unique_ptr<const memory::StoredKeys> stored_;
 };
 
 /// Turns features [n, d] at `site` into recall keys [n, d]: the direction of the vector before the
@@ -91,7 +142,7 @@ void make_recall_keys(MatrixView<const float> features, FeatureSite site,
 
 /// One neighbour of a query.
 struct Neighbour {
-  float distance = 0;      ///< squared L2 between unit vectors: 2 - 2 cos, in [0, 4]
+  float distance = 0;      ///< squared L2 to the decoded key, in [0, 4]
   std::int32_t token = 0;  ///< the token stored with the key
 };
 

@@ -98,6 +98,10 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "feature cache";
     case ObjectKind::kProjection:
       return "projection of a pool";
+    case ObjectKind::kRoundedSegment:
+      return "memory segment of rounded keys";
+    case ObjectKind::kCodebook:
+      return "codebook";
   }
   return "thing of unknown kind";
 }
@@ -183,11 +187,24 @@ Digest payload_digest(std::span<const std::span<const std::byte>> sections) {
   return hash.finish();
 }
 
-MappedObject open_object(const std::string& path, ObjectKind kind, const Digest& expected) {
+bool claims_kind(std::span<const std::byte> bytes, ObjectKind kind) noexcept {
+  std::uint32_t claimed = 0;
+  constexpr std::size_t kAt = offsetof(Prologue, kind);
+  if (bytes.size() < kAt + sizeof claimed) return false;
+  std::memcpy(&claimed, bytes.data() + kAt, sizeof claimed);
+  return claimed == static_cast<std::uint32_t>(kind);
+}
+
+std::shared_ptr<const MappedFile> open_checked(const std::string& path, const Digest& expected) {
   std::shared_ptr<const MappedFile> file = MappedFile::open(path);
   const Digest actual = sha256(file->bytes());
   PEMA_CHECK(actual == expected, kCorrupt, path, ": its ", file->bytes().size(),
              " bytes have the SHA-256 ", actual.hex(), " instead of ", expected.hex(), kFix);
+  return file;
+}
+
+MappedObject open_object(const std::string& path, ObjectKind kind, const Digest& expected) {
+  std::shared_ptr<const MappedFile> file = open_checked(path, expected);
   ObjectParts parts = parse_object(file->bytes(), kind, path);
   return {std::move(file), std::move(parts)};
 }

@@ -28,11 +28,13 @@ namespace pema::core {
 
 /// What an object holds. Stored: never renumber.
 enum class ObjectKind : std::uint32_t {
-  kAdapterBlock = 1,  ///< pema::AdapterBlock
-  kSegment = 2,       ///< pema::Segment
-  kBundle = 3,        ///< one profile with what it needs (profiles/)
-  kFeatures = 4,      ///< cached features (src/plm)
-  kProjection = 5,    ///< a pool's projection U^T (src/engine)
+  kAdapterBlock = 1,    ///< pema::AdapterBlock
+  kSegment = 2,         ///< pema::Segment
+  kBundle = 3,          ///< one profile with what it needs (profiles/)
+  kFeatures = 4,        ///< cached features (src/plm)
+  kProjection = 5,      ///< a pool's projection U^T (src/engine)
+  kRoundedSegment = 6,  ///< pema::Segment whose keys are not float32
+  kCodebook = 7,        ///< pema::Codebook
 };
 /// Name of a kind for messages, "block of adapters". Never throws.
 [[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;
@@ -61,6 +63,9 @@ struct ObjectParts {
 [[nodiscard]] ObjectParts parse_object(std::span<const std::byte> bytes, ObjectKind kind,
                                        const std::string& name);
 
+/// True when the prologue names `kind`; nothing else is checked. For readers of several kinds.
+[[nodiscard]] bool claims_kind(std::span<const std::byte> bytes, ObjectKind kind) noexcept;
+
 /// SHA-256 of the sections one after the other, pads left out: for kinds whose metadata vouches for
 /// them, because nobody knows the digest of the whole file.
 [[nodiscard]] Digest payload_digest(std::span<const std::span<const std::byte>> sections);
@@ -86,6 +91,10 @@ struct MappedObject {
   std::shared_ptr<const MappedFile> file;
   ObjectParts parts;
 };
+
+/// Maps `path` and checks that its SHA-256 is `expected`. Throws kNotFound, kIo, kCorrupt.
+[[nodiscard]] std::shared_ptr<const MappedFile> open_checked(const std::string& path,
+                                                             const Digest& expected);
 
 /// Maps `path`, checks that its SHA-256 is `expected`, parses it. Throws kNotFound, kIo, kCorrupt
 /// (with the fix: restore the file from a backup or store the object again), kUnsupported.

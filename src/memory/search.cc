@@ -36,7 +36,7 @@ class Sets {
     for (const std::shared_ptr<const Segment>& segment : row.segments) {
       const std::pair key{segment.get(), times[segment.get()]++};
       const auto [found, fresh] = number_.emplace(key, static_cast<std::int32_t>(sets_.size()));
-      if (fresh) sets_.push_back({segment->keys(), &segment->codes()});
+      if (fresh) sets_.push_back(segment->searchable());
       out.push_back(found->second);
     }
     return out;

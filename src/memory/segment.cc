@@ -1,15 +1,12 @@
-#include <cmath>
-#include <limits>
+#include <algorithm>
 #include <utility>
 
-#include <cereal/types/array.hpp>
-
-#include "kernels/key_codes.h"
+#include "pema/codebook.h"
 #include "pema/error.h"
 #include "pema/memory.h"
-#include "src/core/checked_math.h"
-#include "src/core/metadata.h"
 #include "src/core/object_file.h"
+#include "src/memory/segment_object.h"
+#include "src/memory/stored_keys.h"
 #include "src/memory/unit_vector.h"
 
 namespace pema {
@@ -17,122 +14,135 @@ namespace {
 
 constexpr const char* kFix = "; restore the file from a backup or store the segment again";
 
-/// Metadata of a segment. Sections: keys [n, d] f32, tokens [n] i32.
-struct SegmentMeta {
-  std::array<std::uint8_t, 32> model{};
-  std::uint8_t site = 0;
-  std::int64_t hidden = 0;
-  std::int64_t vocab = 0;
-  std::int64_t entries = 0;
-
-  template <typename Archive>
-  void serialize(Archive& archive) {
-    archive(model, site, hidden, vocab, entries);
-  }
-};
-
-bool in_range(const SegmentMeta& meta) {
-  return meta.site <= static_cast<std::uint8_t>(FeatureSite::kPreNorm) && meta.hidden >= 1 &&
-         meta.hidden <= Segment::kMaxHidden && meta.vocab >= 1 &&
-         meta.vocab <= std::numeric_limits<std::int32_t>::max() && meta.entries >= 0;
+/// Throws `code` when `key` is no unit vector within `tolerance`.
+void check_key(std::span<const float> key, std::int64_t entry, double tolerance, ErrorCode code,
+               const std::string& name, const char* fix) {
+  if (memory::is_unit(key, tolerance)) return;
+  fail(code, name, ": the key of entry ", entry, " is no finite unit vector (its length is ",
+       memory::norm(key), ")", fix);
 }
 
-/// Throws `code` for the first entry whose key is no unit vector or whose token is outside [0, V).
-void check_entries(MatrixView<const float> keys, std::span<const std::int32_t> tokens,
-                   std::int64_t vocab, ErrorCode code, const std::string& name, const char* fix) {
-  for (std::int64_t i = 0; i < keys.rows; ++i) {
-    const std::int32_t token = tokens[static_cast<std::size_t>(i)];
-    if (!memory::is_unit(keys.row_span(i))) {
-      fail(code, name, ": the key of entry ", i, " is no finite unit vector (its length is ",
-           memory::norm(keys.row_span(i)), ")", fix);
-    }
-    if (token < 0 || token >= vocab) {
-      fail(code, name, ": the token of entry ", i, " is ", token, ", outside [0, ", vocab, ")",
-           fix);
-    }
-  }
+void check_token(std::int32_t token, std::int64_t entry, std::int64_t vocab, ErrorCode code,
+                 const std::string& name, const char* fix) {
+  if (token >= 0 && token < vocab) return;
+  fail(code, name, ": the token of entry ", entry, " is ", token, ", outside [0, ", vocab, ")",
+       fix);
+}
+
+/// Throws unless `codebook` and `info` belong together; `code` is that of a wrong one.
+void check_codebook(const Codebook& codebook, const SegmentInfo& info, ErrorCode code,
+                    const std::string& name) {
+  const CodebookInfo& book = codebook.info();
+  if (book.model == info.model && book.site == info.site && book.hidden == info.hidden) return;
+  fail(code, name, ": codebook ", codebook.digest().short_hex(), " is for ", to_string(book.site),
+       " keys of width ", book.hidden, " of the base model ", book.model.short_hex(),
+       ", the segment has ", to_string(info.site), " keys of width ", info.hidden, " of ",
+       info.model.short_hex(), "; use a codebook that was learnt from keys of this kind");
+}
+
+/// The codebook that a segment read from `name` asks for.
+std::shared_ptr<const Codebook> find_codebook(const SegmentInfo& info,
+                                              const CodebookSource& codebooks,
+                                              const std::string& name) {
+  if (info.keys != KeyType::kProductQuantised) return nullptr;
+  std::shared_ptr<const Codebook> codebook = codebooks ? codebooks(info.codebook) : nullptr;
+  PEMA_CHECK(codebook != nullptr, kNotFound, name, ": its codebook ", info.codebook.hex(),
+             " is not here; restore it from a backup");
+  PEMA_CHECK(codebook->digest() == info.codebook && codebook->info().parts == info.parts, kCorrupt,
+             name, ": needs codebook ", info.codebook.hex(), " of ", info.parts, " parts, not ",
+             codebook->digest().hex(), " of ", codebook->info().parts, kFix);
+  check_codebook(*codebook, info, ErrorCode::kCorrupt, name);
+  return codebook;
 }
 
 }  // namespace
 
+Segment::Segment() = default;
+Segment::~Segment() = default;
+
 std::shared_ptr<const Segment> Segment::make(SegmentInfo info, MatrixView<const float> keys,
-                                             std::span<const std::int32_t> tokens) {
+                                             std::span<const std::int32_t> tokens,
+                                             std::shared_ptr<const Codebook> codebook) {
+  constexpr const char* kName = "segment";
   info.entries = keys.rows;
-  const SegmentMeta meta{info.model.bytes, static_cast<std::uint8_t>(info.site), info.hidden,
-                         info.vocab, info.entries};
-  PEMA_CHECK(in_range(meta), kInvalidArgument, "a segment of ", info.entries, " keys of width ",
-             info.hidden, " over a vocabulary of ", info.vocab,
+  const bool quantised = info.keys == KeyType::kProductQuantised;
+  PEMA_CHECK(quantised == (codebook != nullptr), kInvalidArgument, "a segment of ",
+             to_string(info.keys), " keys ", quantised ? "needs a" : "has no", " codebook");
+  info.codebook = quantised ? codebook->digest() : Digest{};
+  info.parts = quantised ? codebook->info().parts : 0;
+  PEMA_CHECK(memory::in_range(info), kInvalidArgument, "a segment of ", info.entries,
+             " keys of width ", info.hidden, " over a vocabulary of ", info.vocab,
              " cannot be made; the width is in [1, ", kMaxHidden, "], the vocabulary in [1, 2^31)");
+  if (quantised) check_codebook(*codebook, info, ErrorCode::kMismatch, kName);
   PEMA_CHECK(keys.cols == info.hidden && keys.stride >= keys.cols &&
                  static_cast<std::int64_t>(tokens.size()) == keys.rows &&
                  (keys.rows == 0 || keys.data != nullptr),
              kInvalidArgument, "shapes disagree: keys [", keys.rows, ", ", keys.cols, "], tokens [",
              tokens.size(), "], width ", info.hidden);
-  check_entries(keys, tokens, info.vocab, ErrorCode::kInvalidArgument, "segment",
-                "; make keys with make_recall_keys");
-  std::vector<float> packed;
-  if (keys.stride != keys.cols && keys.rows > 1) {
-    packed.reserve(static_cast<std::size_t>(keys.rows * keys.cols));
-    for (std::int64_t i = 0; i < keys.rows; ++i) {
-      packed.insert(packed.end(), keys.row(i), keys.row(i) + keys.cols);
-    }
-    keys = {packed.data(), keys.rows, keys.cols};
+  for (std::int64_t i = 0; i < keys.rows; ++i) {
+    check_key(keys.row_span(i), i, kUnitTolerance, ErrorCode::kInvalidArgument, kName,
+              "; make keys with make_recall_keys");
+    check_token(tokens[static_cast<std::size_t>(i)], i, info.vocab, ErrorCode::kInvalidArgument,
+                kName, "; take tokens and vocabulary from one base model");
   }
-  const std::span<const float> values{keys.data, static_cast<std::size_t>(keys.rows * keys.cols)};
-  const std::span<const std::byte> sections[] = {std::as_bytes(values), std::as_bytes(tokens)};
-  return from_bytes(
-      core::build_object(core::ObjectKind::kSegment, core::encode_metadata(meta), sections));
+  const memory::RoundedKeys rounded = memory::round_keys(info, keys, codebook.get());
+  return from_bytes(memory::build_segment(info, rounded.keys, rounded.scales, tokens),
+                    [&](const Digest&) { return codebook; });
 }
 
-std::shared_ptr<const Segment> Segment::from_bytes(std::vector<std::byte> bytes) {
+std::shared_ptr<const Segment> Segment::from_bytes(std::vector<std::byte> bytes,
+                                                   const CodebookSource& codebooks) {
   const auto owner = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
-  return adopt(*owner, sha256(*owner), owner, "segment in memory");
+  return adopt(*owner, sha256(*owner), owner, "segment in memory", codebooks);
 }
 
-std::shared_ptr<const Segment> Segment::open(const std::string& path, const Digest& expected) {
-  const core::MappedObject object = core::open_object(path, core::ObjectKind::kSegment, expected);
-  return adopt(object.file->bytes(), expected, object.file, path);
+std::shared_ptr<const Segment> Segment::open(const std::string& path, const Digest& expected,
+                                             const CodebookSource& codebooks) {
+  const std::shared_ptr<const core::MappedFile> file = core::open_checked(path, expected);
+  return adopt(file->bytes(), expected, file, path, codebooks);
 }
 
 std::shared_ptr<const Segment> Segment::adopt(std::span<const std::byte> bytes,
                                               const Digest& digest,
                                               std::shared_ptr<const void> owner,
-                                              const std::string& name) {
-  const core::ObjectParts parts = core::parse_object(bytes, core::ObjectKind::kSegment, name);
-  const auto meta = core::decode_metadata<SegmentMeta>(parts.meta, name);
-  PEMA_CHECK(in_range(meta), kCorrupt, name, ": ", meta.entries, " keys of width ", meta.hidden,
-             " over a vocabulary of ", meta.vocab, " are outside the limits", kFix);
-  const std::int64_t key_bytes = core::checked_multiply(
-      core::checked_multiply(meta.entries, meta.hidden, name.c_str()), sizeof(float), name.c_str());
-  const std::int64_t sizes[] = {key_bytes, 4 * meta.entries};
-  PEMA_CHECK(parts.sections.size() == 2, kCorrupt, name, ": has ", parts.sections.size(),
-             " sections instead of 2", kFix);
-  for (std::size_t i = 0; i < 2; ++i) {
-    PEMA_CHECK(static_cast<std::int64_t>(parts.sections[i].size()) == sizes[i], kCorrupt, name,
-               ": section ", i, " has ", parts.sections[i].size(), " bytes instead of ", sizes[i],
-               kFix);
-  }
+                                              const std::string& name,
+                                              const CodebookSource& codebooks) {
+  const memory::SegmentParts parts = memory::parse_segment(bytes, name);
   std::shared_ptr<Segment> segment(new Segment);
-  segment->info_.model.bytes = meta.model;
-  segment->info_.site = static_cast<FeatureSite>(meta.site);
-  segment->info_.hidden = meta.hidden;
-  segment->info_.vocab = meta.vocab;
-  segment->info_.entries = meta.entries;
-  segment->keys_ = {reinterpret_cast<const float*>(parts.sections[0].data()), meta.entries,
-                    meta.hidden};
-  segment->tokens_ = {reinterpret_cast<const std::int32_t*>(parts.sections[1].data()),
-                      static_cast<std::size_t>(meta.entries)};
-  check_entries(segment->keys_, segment->tokens_, meta.vocab, ErrorCode::kCorrupt, name, kFix);
+  segment->info_ = parts.info;
+  segment->tokens_ = parts.tokens;
   segment->digest_ = digest;
   segment->bytes_ = bytes;
   segment->owner_ = std::move(owner);
+  segment->codebook_ = find_codebook(parts.info, codebooks, name);
+  segment->stored_ = std::make_unique<const memory::StoredKeys>(parts, segment->codebook_, name);
+  const SegmentInfo& info = segment->info_;
+  const bool exact = info.keys == KeyType::kFloat32;
+  if (exact) {
+    segment->keys_ = {reinterpret_cast<const float*>(parts.keys.data()), info.entries, info.hidden};
+  }
+  std::vector<float> buffer(static_cast<std::size_t>(info.hidden));
+  for (std::int64_t i = 0; i < info.entries; ++i) {
+    check_token(parts.tokens[static_cast<std::size_t>(i)], i, info.vocab, ErrorCode::kCorrupt, name,
+                kFix);
+    if (segment->codebook_ != nullptr) continue;  // every code is legal
+    check_key({segment->stored_->row(i, buffer.data()), buffer.size()}, i,
+              exact ? kUnitTolerance : kRoundedUnitTolerance, ErrorCode::kCorrupt, name, kFix);
+  }
   return segment;
 }
 
-const kernels::KeyCodes& Segment::codes() const {
-  std::call_once(codes_once_, [&] { codes_ = std::make_shared<const kernels::KeyCodes>(keys_); });
-  return *codes_;
+void Segment::decode(std::int64_t entry, std::span<float> key) const {
+  PEMA_CHECK(entry >= 0 && entry < info_.entries && std::ssize(key) == info_.hidden,
+             kInvalidArgument, "key ", entry, " of width ", key.size(), " was asked of a segment [",
+             info_.entries, ", ", info_.hidden, "]");
+  const float* const row = stored_->row(entry, key.data());
+  if (row != key.data()) std::copy_n(row, key.size(), key.data());
 }
+
+const kernels::KeySet& Segment::searchable() const { return stored_->searchable(); }
+
+std::int64_t Segment::search_bytes() const { return stored_->search_bytes(); }
 
 std::vector<std::byte> Segment::serialise() const { return {bytes_.begin(), bytes_.end()}; }
 

@@ -15,9 +15,10 @@ namespace pema::memory {
   return std::sqrt(sum);
 }
 
-/// True when `vector` [d] is finite and has length 1 within Segment::kUnitTolerance.
-[[nodiscard]] inline bool is_unit(std::span<const float> vector) noexcept {
-  return std::abs(norm(vector) - 1.0) <= Segment::kUnitTolerance;
+/// True when `vector` [d] is finite and has length 1 within `tolerance`.
+[[nodiscard]] inline bool is_unit(std::span<const float> vector,
+                                  double tolerance = Segment::kUnitTolerance) noexcept {
+  return std::abs(norm(vector) - 1.0) <= tolerance;
 }
 
 }  // namespace pema::memory

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <utility>
 
 #include "hwy/targets.h"
 #include "tests/support/expect_error.h"
@@ -36,7 +37,8 @@ struct World {
       keys.push_back(unit_keys(random, n, d, spread));
       codes.push_back(std::make_unique<KeyCodes>(keys.back().view()));
     }
-    for (std::size_t s = 0; s < keys.size(); ++s) sets.push_back({keys[s].view(), codes[s].get()});
+    for (std::size_t s = 0; s < keys.size(); ++s)
+      sets.push_back({KeyRows(std::as_const(keys[s]).view()), codes[s].get()});
   }
   std::vector<Matrix<float>> keys;
   std::vector<std::unique_ptr<KeyCodes>> codes;
@@ -46,11 +48,10 @@ struct World {
 std::vector<NearKey> plain_scan(const World& world, const KeyQuery& query, std::int64_t d) {
   std::vector<NearKey> all;
   for (std::size_t place = 0; place < query.sets.size(); ++place) {
-    const MatrixView<const float> keys =
-        world.sets[static_cast<std::size_t>(query.sets[place])].keys;
-    for (std::int64_t row = 0; row < keys.rows; ++row) {
-      all.push_back(
-          {squared_distance(query.query, keys.row(row), d), static_cast<std::int32_t>(place), row});
+    const KeyRows& keys = world.sets[static_cast<std::size_t>(query.sets[place])].keys;
+    for (std::int64_t row = 0; row < keys.rows(); ++row) {
+      all.push_back({squared_distance(query.query, keys.row(row, nullptr), d),
+                     static_cast<std::int32_t>(place), row});
     }
   }
   std::stable_sort(all.begin(), all.end(),
@@ -99,7 +100,7 @@ TEST(KeySearch, OfEqualKeysTheFirstAreFound) {
     std::copy_n(few.row(i % 3), kWidth, many.row(i));
   }
   const KeyCodes codes(many.view());
-  const KeySet sets[] = {{many.view(), &codes}};
+  const KeySet sets[] = {{KeyRows(many.view()), &codes}};
   const std::int32_t first[] = {0};
   const KeyQuery query{few.row(1), first, 40};
   ThreadPool pool(2);
@@ -167,7 +168,7 @@ TEST(KeySearch, WhatMakesNoSenseIsRefused) {
   refused({2}, 1, "set 2 of 2");
   refused({-1}, 1, "set -1");
   refused({1, 1}, 1, "named before");
-  const KeySet wrong[] = {{world.keys[0].view(), &other_codes}};
+  const KeySet wrong[] = {{KeyRows(world.keys[0].view()), &other_codes}};
   const std::int32_t first[] = {0};
   const KeyQuery query{x.row(0), first, 1};
   test::expect_error(

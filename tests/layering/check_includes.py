@@ -18,7 +18,7 @@ LAYER = {
 BELOW = {("src/memory", "kernels")}
 # Public headers belong to the layer that implements them.
 PUBLIC = {
-    "pema/store.h": 1, "pema/memory.h": 1,
+    "pema/store.h": 1, "pema/memory.h": 1, "pema/codebook.h": 1,
     "pema/data/": 1, "pema/engine.h": 2, "pema/costs.h": 2, "pema/planner.h": 2,
     "pema/train/": 2, "pema/plm/": 2,
 }
