@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <map>
-#include <set>
+#include <utility>
 
 #include "kernels/key_shortlist.h"
 #include "pema/error.h"
@@ -43,7 +43,7 @@ struct Unit {
 class Search {
  public:
   Search(std::span<const KeySet> sets, std::span<const KeyQuery> queries, std::int64_t d)
-      : sets_(sets), queries_(queries), d_(d), onlookers_(sets.size()) {
+      : sets_(sets), queries_(queries), d_(d), onlookers_(sets.size()), named_(sets.size()) {
     for (std::size_t q = 0; q < queries.size(); ++q) {
       check(q);
       codes_.emplace_back(std::span(queries[q].query, static_cast<std::size_t>(d)));
@@ -84,15 +84,20 @@ class Search {
   }
 
  private:
-  void check(std::size_t q) const {
+  /// Whether query `q` has not named the set before.
+  bool first_time(std::size_t q, std::int32_t set) {
+    std::size_t& last = named_[static_cast<std::size_t>(set)];
+    return std::exchange(last, q + 1) != q + 1;
+  }
+
+  void check(std::size_t q) {
     const KeyQuery& query = queries_[q];
     PEMA_CHECK(query.count >= 1, kInvalidArgument, "nearest_keys: query ", q, " asks for ",
                query.count, " keys; ask for at least 1");
     PEMA_CHECK(std::all_of(query.query, query.query + d_, [](float v) { return std::isfinite(v); }),
                kInvalidArgument, "nearest_keys: query ", q, " is not finite");
-    std::set<std::int32_t> seen;
     for (const std::int32_t s : query.sets) {
-      PEMA_CHECK(s >= 0 && s < std::ssize(sets_) && seen.insert(s).second, kInvalidArgument,
+      PEMA_CHECK(s >= 0 && s < std::ssize(sets_) && first_time(q, s), kInvalidArgument,
                  "nearest_keys: query ", q, " names set ", s, " of ", sets_.size(),
                  ", which does not exist or was named before");
       const KeySet& set = sets_[static_cast<std::size_t>(s)];
@@ -263,6 +268,7 @@ class Search {
   std::vector<QueryCode> codes_;
   std::vector<std::vector<Onlooker>> onlookers_;  // of each set
   std::vector<Table> tables_;
+  std::vector<std::size_t> named_;  // 1 + the last query that named the set
 };
 
 }  // namespace

@@ -75,8 +75,8 @@ void look_at_list_block(const ListCodes& lists, std::int64_t block, const ListQu
                         std::int64_t count, const float* worst, ListDistances* out,
                         std::uint32_t* interesting);
 
-/// dots[q][i] = sum over c of codes[c][i] * p_q[c]; the processor's own byte products where it has
-/// them (false: it has not, nothing was done).
+/// dots[q][i] = sum over c of codes[c][i] * p_q[c]; AVX-512 VNNI where the processor has it
+/// (false: it has not, nothing was done). Called in AVX-512's turn alone.
 bool list_dots_vnni(const std::uint8_t* block, std::int64_t quads, const std::int8_t* const* queries,
                     std::int64_t count, std::int32_t (*dots)[ListCodes::kBlock]);
 

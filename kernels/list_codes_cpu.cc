@@ -69,6 +69,15 @@ void dots_body(const std::uint8_t* block, std::int64_t quads, const std::int8_t*
 
 #endif
 
+/// Of several queries.
+void all_dots_body(const std::uint8_t* block, std::int64_t quads, const std::int8_t* const* queries,
+                   std::int64_t count, std::int32_t (*dots)[ListCodes::kBlock]) {
+#if HWY_TARGET <= HWY_AVX3
+  if (list_dots_vnni(block, quads, queries, count, dots)) return;
+#endif
+  for (std::int64_t q = 0; q < count; ++q) dots_body(block, quads, queries[q], dots[q]);
+}
+
 /// Bounds from products; the mask of keys of interest.
 std::uint32_t bounds_body(const ListCodes& lists, std::int64_t block, const ListQuery& query,
                           const std::int32_t* dots, float worst, ListDistances* out) {
@@ -109,7 +118,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pema::kernels {
 
-HWY_EXPORT(dots_body);
+HWY_EXPORT(all_dots_body);
 HWY_EXPORT(bounds_body);
 
 void look_at_list_block(const ListCodes& lists, std::int64_t block, const ListQuery* const* queries,
@@ -119,11 +128,7 @@ void look_at_list_block(const ListCodes& lists, std::int64_t block, const ListQu
   const std::int8_t* codes[kListQueries] = {};
   for (std::int64_t q = 0; q < count; ++q) codes[q] = queries[q]->codes.data();
   const std::uint8_t* const at = lists.codes.data() + block * lists.block_bytes();
-  if (!list_dots_vnni(at, lists.quads(), codes, count, dots)) {
-    for (std::int64_t q = 0; q < count; ++q) {
-      HWY_DYNAMIC_DISPATCH(dots_body)(at, lists.quads(), codes[q], dots[q]);
-    }
-  }
+  HWY_DYNAMIC_DISPATCH(all_dots_body)(at, lists.quads(), codes, count, dots);
   for (std::int64_t q = 0; q < count; ++q) {
     interesting[q] =
         HWY_DYNAMIC_DISPATCH(bounds_body)(lists, block, *queries[q], dots[q], worst[q], out + q);

@@ -32,6 +32,36 @@ bool out_of_reach(float length, float near, float far, float worst) {
   return gap * gap > worst + kListSlack;
 }
 
+std::vector<float> rotated(const float* query, std::int64_t cols) {
+  std::vector<float> out(query, query + cols);
+  rotate_key(out.data(), cols);
+  return out;
+}
+
+/// Squared, [lists].
+std::vector<float> centroid_distances(const ListCodes& lists, const float* rotated_query) {
+  std::vector<float> out(static_cast<std::size_t>(lists.lists()));
+  for (std::int64_t list = 0; list < lists.lists(); ++list) {
+    out[static_cast<std::size_t>(list)] =
+        squared_distance(rotated_query, lists.centroid(list), lists.cols);
+  }
+  return out;
+}
+
+/// The `count` nearest, nearest first.
+std::vector<std::int32_t> nearest_lists(const std::vector<float>& distance, std::int64_t count) {
+  std::vector<std::int32_t> order(distance.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::partial_sort(order.begin(), order.begin() + count, order.end(),
+                    [&](std::int32_t a, std::int32_t b) {
+                      const float x = distance[static_cast<std::size_t>(a)];
+                      const float y = distance[static_cast<std::size_t>(b)];
+                      return x != y ? x < y : a < b;
+                    });
+  order.resize(static_cast<std::size_t>(count));
+  return order;
+}
+
 class ListSearch {
  public:
   ListSearch(const ListCodes& lists, std::span<const ListRow> rows, const KeyReader& read)
@@ -69,23 +99,10 @@ class ListSearch {
 
   void prepare(std::size_t r) {
     Prepared& row = prepared_[r];
-    row.rotated.assign(rows_[r].query, rows_[r].query + lists_.cols);
-    rotate_key(row.rotated.data(), lists_.cols);
-    row.distance.resize(static_cast<std::size_t>(lists_.lists()));
-    for (std::int64_t list = 0; list < lists_.lists(); ++list) {
-      row.distance[static_cast<std::size_t>(list)] =
-          squared_distance(row.rotated.data(), lists_.centroid(list), lists_.cols);
-    }
-    row.order.resize(row.distance.size());
-    std::iota(row.order.begin(), row.order.end(), 0);
     const auto probes = std::clamp<std::int64_t>(rows_[r].probes, 1, lists_.lists());
-    std::partial_sort(row.order.begin(), row.order.begin() + probes, row.order.end(),
-                      [&](std::int32_t a, std::int32_t b) {
-                        const float x = row.distance[static_cast<std::size_t>(a)];
-                        const float y = row.distance[static_cast<std::size_t>(b)];
-                        return x != y ? x < y : a < b;
-                      });
-    row.order.resize(static_cast<std::size_t>(probes));
+    row.rotated = rotated(rows_[r].query, lists_.cols);
+    row.distance = centroid_distances(lists_, row.rotated.data());
+    row.order = nearest_lists(row.distance, probes);
     std::vector<KeyShortlist> found;
     found.emplace_back(rows_[r].count);
     const auto first = std::min<std::int64_t>(kFirst, probes);
@@ -249,6 +266,16 @@ std::vector<std::vector<NearKey>> nearest_in_lists(const ListCodes& lists,
                                                    ListSearchCounts* counts) {
   if (rows.empty() || lists.lists() == 0) return std::vector<std::vector<NearKey>>(rows.size());
   return ListSearch(lists, rows, read).run(pool, counts);
+}
+
+std::vector<std::int32_t> list_ranks(const ListCodes& lists, const float* query) {
+  const auto order =
+      nearest_lists(centroid_distances(lists, rotated(query, lists.cols).data()), lists.lists());
+  std::vector<std::int32_t> ranks(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    ranks[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i);
+  }
+  return ranks;
 }
 
 }  // namespace pema::kernels

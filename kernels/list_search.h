@@ -40,4 +40,7 @@ struct ListSearchCounts {
     const ListCodes& lists, std::span<const ListRow> rows, const KeyReader& read, ThreadPool& pool,
     ListSearchCounts* counts = nullptr);
 
+/// Of every list, how many lists are nearer to `query` [d], before it was rotated.
+[[nodiscard]] std::vector<std::int32_t> list_ranks(const ListCodes& lists, const float* query);
+
 }  // namespace pema::kernels

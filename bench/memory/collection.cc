@@ -102,7 +102,10 @@ std::vector<Asker> draw_askers(const Collection& collection, const RealKeys& rea
   std::iota(order.begin(), order.end(), 0);
   std::vector<bool> taken(order.size());
   std::vector<Asker> askers;
+  std::int64_t tries = 0;
   while (std::ssize(askers) < rows) {
+    PEMA_CHECK(++tries < 100 * rows, kInvalidArgument, "no ", rows, " profiles of at most ", wanted,
+               " keys; use more profiles");
     const auto q = static_cast<std::int64_t>(random() % real.query_person.size());
     // Another profile on every row, of the query's person, small enough for the share.
     std::shuffle(order.begin(), order.end(), random);

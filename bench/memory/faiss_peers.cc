@@ -103,6 +103,10 @@ FaissPeers::FaissPeers(const Collection& collection, const std::string& graph_pa
 
 FaissPeers::~FaissPeers() = default;
 
+bool FaissPeers::holds(const Collection& collection) const {
+  return impl_->flat.ntotal == collection.keys();
+}
+
 void FaissPeers::select(const Collection& collection, std::span<const Asker> askers) {
   impl_->bits.clear();
   impl_->ids.clear();

@@ -25,6 +25,7 @@ class FaissPeers {
   FaissPeers(const FaissPeers&) = delete;
   FaissPeers& operator=(const FaissPeers&) = delete;
 
+  [[nodiscard]] bool holds(const Collection& collection) const;
   /// The selectors of a call's rows, made before the time is taken.
   void select(const Collection& collection, std::span<const Asker> askers);
   /// IndexFlatL2 with IDSelectorBitmap.

@@ -35,6 +35,7 @@ enum class ObjectKind : std::uint32_t {
   kProjection = 5,      ///< a pool's projection U^T (src/engine)
   kRoundedSegment = 6,  ///< pema::Segment whose keys are not float32
   kCodebook = 7,        ///< pema::Codebook
+  kSegmentIndex = 8,    ///< an index over segments (src/memory)
 };
 /// Name of a kind for messages, "block of adapters". Never throws.
 [[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;
