@@ -45,7 +45,7 @@ ListCode encode_offset(const float* offset, std::int64_t cols, std::int64_t plac
 
 /// A query's offset u = R x - c from one centroid, in int8: u = t p + rest.
 struct ListQuery {
-  std::vector<std::int8_t> codes;  ///< [4 ceil(d / 4)]
+  std::vector<std::int8_t> codes;  ///< at least [4 ceil(d / 4)], zero behind d
   std::int32_t bias = 0;           ///< 128 sum p
   float length = 0;                ///< |u|
   float square = 0;                ///< |u|^2

@@ -1,5 +1,7 @@
 // The body of look_at_list_block, compiled once per vector instruction set.
+#include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "kernels/list_codes.h"
 
@@ -69,6 +71,51 @@ void dots_body(const std::uint8_t* block, std::int64_t quads, const std::int8_t*
 
 #endif
 
+/// Offset, its codes and their sums; `offset` and `codes` have room for whole vectors.
+void set_query_body(const float* rotated, const float* centroid, std::int64_t cols, float* offset,
+                    std::int8_t* codes, ListQuery* out) {
+  const hn::CappedTag<float, 16> real;
+  const hn::Rebind<std::int32_t, decltype(real)> whole;
+  const hn::Rebind<std::int8_t, decltype(real)> narrow;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(real));
+  auto largest = hn::Zero(real);
+  std::int64_t c = 0;
+  for (; c + lanes <= cols; c += lanes) {
+    const auto v = hn::Sub(hn::LoadU(real, rotated + c), hn::LoadU(real, centroid + c));
+    hn::StoreU(v, real, offset + c);
+    largest = hn::Max(largest, hn::Abs(v));
+  }
+  for (std::int64_t i = c; i < c + lanes; ++i) {
+    offset[i] = i < cols ? rotated[i] - centroid[i] : 0.0F;
+  }
+  largest = hn::Max(largest, hn::Abs(hn::LoadU(real, offset + c)));
+  const float step = hn::GetLane(hn::MaxOfLanes(real, largest)) / 127;
+  const auto inverse = hn::Set(real, step > 0 ? 1 / step : 0);
+  auto squares = hn::Zero(real);
+  auto rests = hn::Zero(real);
+  auto sum = hn::Zero(whole);
+  for (c = 0; c < cols; c += lanes) {
+    const auto v = hn::LoadU(real, offset + c);
+    const auto q = hn::NearestInt(hn::Mul(v, inverse));  // at most 127 and a rounding: 127
+    const auto rest = hn::NegMulAdd(hn::ConvertTo(real, q), hn::Set(real, step), v);
+    hn::StoreU(hn::DemoteTo(narrow, q), narrow, codes + c);
+    sum = hn::Add(sum, q);
+    squares = hn::MulAdd(v, v, squares);
+    rests = hn::MulAdd(rest, rest, rests);
+  }
+  // Sums of d / lanes terms a lane: relative errors far below what is added to the rest.
+  const auto total = static_cast<double>(hn::GetLane(hn::SumOfLanes(real, squares)));
+  const double left =
+      std::sqrt(static_cast<double>(hn::GetLane(hn::SumOfLanes(real, rests)))) * (1 + 1e-3) + 1e-7;
+  const double size = std::sqrt(total);
+  out->bias = 128 * hn::GetLane(hn::SumOfLanes(whole, sum));
+  out->length = static_cast<float>(size);
+  out->square = static_cast<float>(total);
+  out->minus_twice = -2 * step;
+  out->per_residual = static_cast<float>(2 * (size + left));
+  out->per_length = static_cast<float>(2 * left);
+}
+
 /// Of several queries.
 void all_dots_body(const std::uint8_t* block, std::int64_t quads, const std::int8_t* const* queries,
                    std::int64_t count, std::int32_t (*dots)[ListCodes::kBlock]) {
@@ -120,6 +167,17 @@ namespace pema::kernels {
 
 HWY_EXPORT(all_dots_body);
 HWY_EXPORT(bounds_body);
+HWY_EXPORT(set_query_body);
+
+void ListQuery::set(const float* rotated, const float* centroid, std::int64_t cols) {
+  constexpr std::int64_t kMostLanes = 16;
+  thread_local std::vector<float> offset;
+  offset.resize(static_cast<std::size_t>(cols + kMostLanes));
+  codes.assign(static_cast<std::size_t>(cols + kMostLanes), 0);
+  HWY_DYNAMIC_DISPATCH(set_query_body)
+  (rotated, centroid, cols, offset.data(), codes.data(), this);
+}
+
 
 void look_at_list_block(const ListCodes& lists, std::int64_t block, const ListQuery* const* queries,
                         std::int64_t count, const float* worst, ListDistances* out,

@@ -48,7 +48,9 @@ class Call {
 
   /// `rounds` 0: only our ways, three turns each, against our own scan.
   Json compare(double share, std::int64_t rounds) {
-    truth_ = rounds == 0 ? own(nullptr, 1) : peers_.by_ids(askers_, kNearest, pool_);
+    truth_ = rounds == 0  ? own(nullptr, 1)
+             : share == 1 ? peers_.flat_batch(askers_, kNearest, kThreads)
+                          : peers_.by_ids(askers_, kNearest, pool_);
     ways_ = {{"pema", [&] { return own(&index_, 1); }, 3},
              {"pema_scan", [&] { return own(nullptr, 1); }, 3},
              {"pema_95", [&] { return own(&index_, kWanted); }, 3}};
@@ -71,10 +73,12 @@ class Call {
   /// FAISS's ways.
   Json add_peers(double share) {
     ways_.push_back({"faiss_flat", [this] { return peers_.flat(askers_, kNearest, pool_); }});
-    ways_.push_back({"faiss_by_ids", [this] { return peers_.by_ids(askers_, kNearest, pool_); }});
     if (share == 1) {
       ways_.push_back({"faiss_flat_batch",
                        [this] { return peers_.flat_batch(askers_, kNearest, kThreads); }});
+    } else {
+      ways_.push_back(
+          {"faiss_by_ids", [this] { return peers_.by_ids(askers_, kNearest, pool_); }});
     }
     return choose_ef();
   }
@@ -152,7 +156,10 @@ Json compare(const RealKeys& real, const Collection& collection, const std::stri
   }
   kernels::ThreadPool pool;
   const auto start = std::chrono::steady_clock::now();
-  const auto index = memory::SegmentIndex::build(segments, pool);
+  std::string said;
+  const auto index =
+      memory::SegmentIndex::open_or_build(graph + ".index", segments, pool, {}, said);
+  std::fprintf(stderr, "%s\n", said.c_str());
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   FaissPeers peers(rounds == 0 ? Collection(real, 1, 1, 1) : collection, rounds == 0 ? "" : graph);
   Json out = {{"keys", collection.keys()},
