@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "kernels/key_rotation.h"
 #include "kernels/key_shortlist.h"
 #include "pema/error.h"
 
@@ -46,7 +47,11 @@ class Search {
       : sets_(sets), queries_(queries), d_(d), onlookers_(sets.size()), named_(sets.size()) {
     for (std::size_t q = 0; q < queries.size(); ++q) {
       check(q);
-      codes_.emplace_back(std::span(queries[q].query, static_cast<std::size_t>(d)));
+      const std::span query(queries[q].query, static_cast<std::size_t>(d));
+      codes_.emplace_back(query);
+      std::vector<float> turned(query.begin(), query.end());
+      rotate_key(turned.data(), d);
+      rotated_codes_.emplace_back(turned);
       for (std::size_t place = 0; place < queries[q].sets.size(); ++place) {
         onlookers_[static_cast<std::size_t>(queries[q].sets[place])].push_back(
             {static_cast<std::int32_t>(q), static_cast<std::int32_t>(place)});
@@ -186,7 +191,7 @@ class Search {
     BlockDistances distances[kQueriesAtOnce];
     for (std::size_t i = 0; i < onlookers.size(); ++i) {
       const auto q = static_cast<std::size_t>(onlookers[i].query);
-      queries[i] = &codes_[q];
+      queries[i] = codes.rotated() ? &rotated_codes_[q] : &codes_[q];
       worst[i] = found[q].worst();
     }
     std::uint32_t interesting =
@@ -266,6 +271,7 @@ class Search {
   std::span<const KeyQuery> queries_;
   std::int64_t d_;
   std::vector<QueryCode> codes_;
+  std::vector<QueryCode> rotated_codes_;
   std::vector<std::vector<Onlooker>> onlookers_;  // of each set
   std::vector<Table> tables_;
   std::vector<std::size_t> named_;  // 1 + the last query that named the set
