@@ -20,8 +20,7 @@ struct KeyCandidate {
 class KeyShortlist {
  public:
   /// Of the `count` nearest; distances above `ceiling` are known not to matter.
-  explicit KeyShortlist(std::int64_t count,
-                        float ceiling = std::numeric_limits<float>::infinity())
+  explicit KeyShortlist(std::int64_t count, float ceiling = std::numeric_limits<float>::infinity())
       : count_(static_cast<std::size_t>(count)), ceiling_(ceiling) {}
 
   /// The k-th smallest upper bound so far: a key whose lower bound is above it cannot matter.
@@ -43,9 +42,7 @@ class KeyShortlist {
     if (candidates_.size() > limit_) shorten();
   }
 
-  [[nodiscard]] const std::vector<KeyCandidate>& candidates() const noexcept {
-    return candidates_;
-  }
+  [[nodiscard]] const std::vector<KeyCandidate>& candidates() const noexcept { return candidates_; }
 
  private:
   // A list longer than this, and than eight times k, drops those that no longer matter.

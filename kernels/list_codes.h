@@ -9,8 +9,8 @@ namespace pema::kernels {
 
 /// Views of an index's arrays; whoever made them keeps them alive. Everything is rotated by
 /// rotate_key. A key y of the list around c is v = R y - c = s (code - 128) + rest. Lists are whole
-/// blocks of kBlock keys, nearest to the centroid first; behind a list's last key, entries repeat it
-/// with segment -1. codes are [blocks][ceil(d / 4)][kBlock][4].
+/// blocks of kBlock keys, nearest to the centroid first; behind a list's last key, entries repeat
+/// it with segment -1. codes are [blocks][ceil(d / 4)][kBlock][4].
 struct ListCodes {
   static constexpr std::int64_t kBlock = 32;
   static constexpr std::int64_t kMaxCols = 65536;  ///< sums of products stay below 2^31
@@ -77,7 +77,8 @@ void look_at_list_block(const ListCodes& lists, std::int64_t block, const ListQu
 
 /// dots[q][i] = sum over c of codes[c][i] * p_q[c]; AVX-512 VNNI where the processor has it
 /// (false: it has not, nothing was done). Called in AVX-512's turn alone.
-bool list_dots_vnni(const std::uint8_t* block, std::int64_t quads, const std::int8_t* const* queries,
-                    std::int64_t count, std::int32_t (*dots)[ListCodes::kBlock]);
+bool list_dots_vnni(const std::uint8_t* block, std::int64_t quads,
+                    const std::int8_t* const* queries, std::int64_t count,
+                    std::int32_t (*dots)[ListCodes::kBlock]);
 
 }  // namespace pema::kernels

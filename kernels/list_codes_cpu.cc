@@ -54,8 +54,8 @@ void dots_body(const std::uint8_t* block, std::int64_t quads, const std::int8_t*
       }
       const auto pair = hn::BitCast(wide, hn::Set(four, static_cast<std::int64_t>(lanes)));
       for (std::int64_t v = 0; v < kAtOnce; ++v) {
-        const auto keys = hn::PromoteTo(
-            wide, hn::LoadU(narrow, block + p * kKeys * 4 + first + v * bytes));
+        const auto keys =
+            hn::PromoteTo(wide, hn::LoadU(narrow, block + p * kKeys * 4 + first + v * bytes));
         even[v] = hn::ReorderWidenMulAccumulate(sums, keys, pair, even[v], odd[v]);
       }
     }
@@ -136,14 +136,13 @@ std::uint32_t bounds_body(const ListCodes& lists, std::int64_t block, const List
   std::uint32_t mask = 0;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(real));
   for (std::int64_t key = 0; key < kKeys; key += lanes) {
-    const auto dot = hn::ConvertTo(
-        real, hn::Sub(hn::LoadU(whole, dots + key), hn::Set(whole, query.bias)));
+    const auto dot =
+        hn::ConvertTo(real, hn::Sub(hn::LoadU(whole, dots + key), hn::Set(whole, query.bias)));
     const auto length = hn::LoadU(real, lengths + key);
     const auto error =
         hn::MulAdd(hn::LoadU(real, residuals + key), hn::Set(real, query.per_residual),
                    hn::MulAdd(length, hn::Set(real, query.per_length), hn::Set(real, kListSlack)));
-    const auto scale =
-        hn::Mul(hn::LoadU(real, scales + key), hn::Set(real, query.minus_twice));
+    const auto scale = hn::Mul(hn::LoadU(real, scales + key), hn::Set(real, query.minus_twice));
     const auto middle =
         hn::MulAdd(dot, scale, hn::MulAdd(length, length, hn::Set(real, query.square)));
     const auto lower = hn::Sub(middle, error);
@@ -177,7 +176,6 @@ void ListQuery::set(const float* rotated, const float* centroid, std::int64_t co
   HWY_DYNAMIC_DISPATCH(set_query_body)
   (rotated, centroid, cols, offset.data(), codes.data(), this);
 }
-
 
 void look_at_list_block(const ListCodes& lists, std::int64_t block, const ListQuery* const* queries,
                         std::int64_t count, const float* worst, ListDistances* out,

@@ -34,8 +34,9 @@ PEMA_VNNI void dots_of(const std::uint8_t* block, std::int64_t quads,
 
 }  // namespace
 
-bool list_dots_vnni(const std::uint8_t* block, std::int64_t quads, const std::int8_t* const* queries,
-                    std::int64_t count, std::int32_t (*dots)[ListCodes::kBlock]) {
+bool list_dots_vnni(const std::uint8_t* block, std::int64_t quads,
+                    const std::int8_t* const* queries, std::int64_t count,
+                    std::int32_t (*dots)[ListCodes::kBlock]) {
   static const bool has = __builtin_cpu_supports("avx512vnni") != 0 &&
                           __builtin_cpu_supports("avx512bw") != 0 &&
                           __builtin_cpu_supports("avx512vl") != 0;

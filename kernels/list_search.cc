@@ -18,11 +18,11 @@ constexpr std::int64_t kFirst = 6;
 
 /// What is prepared of a row.
 struct Prepared {
-  std::vector<float> rotated;           // [d]
-  std::vector<float> distance;          // [lists], squared, to the centroids
-  std::vector<std::int32_t> order;      // [probes], nearest first
-  float worst = 0;                      // after the first lists
-  std::vector<KeyCandidate> candidates; // of the first lists
+  std::vector<float> rotated;            // [d]
+  std::vector<float> distance;           // [lists], squared, to the centroids
+  std::vector<std::int32_t> order;       // [probes], nearest first
+  float worst = 0;                       // after the first lists
+  std::vector<KeyCandidate> candidates;  // of the first lists
 };
 
 /// True when every key between `near` and `far` of the centroid is beyond `worst` from a query that

@@ -24,8 +24,8 @@ std::vector<std::int64_t> zipf_sizes(std::int64_t keys, std::int64_t profiles) {
   std::int64_t given = 0;
   for (std::int64_t i = 1; i <= profiles; ++i) {
     shares += 1 / static_cast<double>(i);
-    const auto until = static_cast<std::int64_t>(
-        std::llround(static_cast<double>(keys) * shares / harmonic));
+    const auto until =
+        static_cast<std::int64_t>(std::llround(static_cast<double>(keys) * shares / harmonic));
     sizes.push_back(until - given);
     given = until;
   }
@@ -76,8 +76,7 @@ void Collection::make_key(std::int32_t person, std::int64_t turn, std::span<floa
 Matrix<float> Collection::keys_of(std::int64_t profile) const {
   Matrix<float> out(size(profile), width());
   for (std::int64_t i = 0; i < out.rows(); ++i) {
-    make_key(person(profile), turn_[static_cast<std::size_t>(profile)] + i,
-             out.view().row_span(i));
+    make_key(person(profile), turn_[static_cast<std::size_t>(profile)] + i, out.view().row_span(i));
   }
   return out;
 }
@@ -96,8 +95,8 @@ std::shared_ptr<const Segment> Collection::segment(std::int64_t profile) const {
 std::vector<Asker> draw_askers(const Collection& collection, const RealKeys& real, double share,
                                std::int64_t rows, unsigned seed) {
   std::mt19937 random(seed);
-  const auto wanted = static_cast<std::int64_t>(
-      std::llround(share * static_cast<double>(collection.keys())));
+  const auto wanted =
+      static_cast<std::int64_t>(std::llround(share * static_cast<double>(collection.keys())));
   std::vector<std::int32_t> order(static_cast<std::size_t>(collection.profiles()));
   std::iota(order.begin(), order.end(), 0);
   std::vector<bool> taken(order.size());

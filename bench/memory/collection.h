@@ -44,10 +44,10 @@ class Collection {
   void make_key(std::int32_t person, std::int64_t turn, std::span<float> out) const;
   const RealKeys& real_;
   unsigned seed_;
-  std::vector<std::int64_t> first_;                     // [profiles + 1]
-  std::vector<std::int32_t> person_;                    // [profiles]
-  std::vector<std::int64_t> turn_;                      // keys of the person before the profile
-  std::vector<std::vector<std::int32_t>> rows_;         // of each person
+  std::vector<std::int64_t> first_;              // [profiles + 1]
+  std::vector<std::int32_t> person_;             // [profiles]
+  std::vector<std::int64_t> turn_;               // keys of the person before the profile
+  std::vector<std::vector<std::int32_t>> rows_;  // of each person
 };
 
 /// Who asks in one call: a query, a profile of its person, and what it may see.

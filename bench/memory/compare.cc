@@ -27,8 +27,8 @@ struct Way {
 /// One call of kRows rows and the ways to answer it.
 class Call {
  public:
-  Call(const RealKeys& real, const Collection& collection,
-       const memory::SegmentIndex& index, FaissPeers& peers, double share)
+  Call(const RealKeys& real, const Collection& collection, const memory::SegmentIndex& index,
+       FaissPeers& peers, double share)
       : index_(index),
         askers_(draw_askers(collection, real, share, kRows, 7)),
         peers_(peers),
@@ -74,11 +74,10 @@ class Call {
   Json add_peers(double share) {
     ways_.push_back({"faiss_flat", [this] { return peers_.flat(askers_, kNearest, pool_); }});
     if (share == 1) {
-      ways_.push_back({"faiss_flat_batch",
-                       [this] { return peers_.flat_batch(askers_, kNearest, kThreads); }});
-    } else {
       ways_.push_back(
-          {"faiss_by_ids", [this] { return peers_.by_ids(askers_, kNearest, pool_); }});
+          {"faiss_flat_batch", [this] { return peers_.flat_batch(askers_, kNearest, kThreads); }});
+    } else {
+      ways_.push_back({"faiss_by_ids", [this] { return peers_.by_ids(askers_, kNearest, pool_); }});
     }
     return choose_ef();
   }
@@ -121,8 +120,8 @@ class Call {
       const double found = recall(peers_.hnsw(askers_, kNearest, ef, pool_));
       tried[std::to_string(ef)] = found;
       for (; next < 2 && (found >= wanted[next] || ef == kEfs[std::size(kEfs) - 1]); ++next) {
-        ways_.push_back({names[next],
-                         [this, ef] { return peers_.hnsw(askers_, kNearest, ef, pool_); }});
+        ways_.push_back(
+            {names[next], [this, ef] { return peers_.hnsw(askers_, kNearest, ef, pool_); }});
       }
       if (next == 2) break;
     }
@@ -162,13 +161,15 @@ Json compare(const RealKeys& real, const Collection& collection, const std::stri
   std::fprintf(stderr, "%s\n", said.c_str());
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   FaissPeers peers(rounds == 0 ? Collection(real, 1, 1, 1) : collection, rounds == 0 ? "" : graph);
-  Json out = {{"keys", collection.keys()},
-              {"width", collection.width()},
-              {"profiles", collection.profiles()},
-              {"rows", kRows},
-              {"k", kNearest},
-              {"threads", kThreads},
-              {"index", {{"seconds", took.count()}, {"lists", index->codes().lists()}, {"bytes", index->bytes()}}}};
+  Json out = {
+      {"keys", collection.keys()},
+      {"width", collection.width()},
+      {"profiles", collection.profiles()},
+      {"rows", kRows},
+      {"k", kNearest},
+      {"threads", kThreads},
+      {"index",
+       {{"seconds", took.count()}, {"lists", index->codes().lists()}, {"bytes", index->bytes()}}}};
   for (const double share : memory::kMeasuredShares) {
     for (const double level : memory::kRecallLevels) {
       const memory::IndexMeasure& measure = index->measure(share, level);

@@ -82,8 +82,7 @@ Json describe(const RealKeys& real, const Collection& collection) {
                                         }) -
                        segments.begin() - 1;
     const auto& segment = segments[static_cast<std::size_t>(owner)];
-    of_collection.push_back(
-        copy(segment->keys().row_span(number - segment->tokens().front())));
+    of_collection.push_back(copy(segment->keys().row_span(number - segment->tokens().front())));
   }
   return {{"real_keys", real.keys.rows()},
           {"people", real.people},

@@ -92,8 +92,8 @@ void FaissPeers::Impl::build(const std::string& path, const Collection& collecti
 
 FaissPeers::FaissPeers(const Collection& collection, const std::string& graph_path)
     : impl_(std::make_unique<Impl>(collection.width())) {
-  impl_->flat.codes.reserve(
-      static_cast<std::size_t>(collection.keys() * collection.width()) * sizeof(float));
+  impl_->flat.codes.reserve(static_cast<std::size_t>(collection.keys() * collection.width()) *
+                            sizeof(float));
   for (std::int64_t p = 0; p < collection.profiles(); ++p) {
     const Matrix<float> keys = collection.keys_of(p);
     impl_->flat.add(keys.rows(), keys.data());
@@ -145,8 +145,7 @@ Found FaissPeers::flat_batch(std::span<const Asker> askers, std::int64_t k, int 
   return results.found();
 }
 
-Found FaissPeers::by_ids(std::span<const Asker> askers, std::int64_t k,
-                         kernels::ThreadPool& pool) {
+Found FaissPeers::by_ids(std::span<const Asker> askers, std::int64_t k, kernels::ThreadPool& pool) {
   return each_row(askers, k, pool, [&](std::size_t row, float* distances, Id* labels) {
     faiss::knn_L2sqr_by_idx(askers[row].query.data(), impl_->flat.get_xb(), impl_->ids[row].data(),
                             static_cast<std::size_t>(impl_->flat.d), 1, impl_->ids[row].size(),

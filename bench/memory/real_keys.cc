@@ -39,10 +39,13 @@ void read(std::ifstream& in, std::vector<T>& values, std::int64_t count, const s
 
 void save(const RealKeys& real, const std::string& path) {
   const Sizes sizes{kVersion, real.people, real.keys.rows(), real.keys.cols(), real.queries.rows()};
-  const std::span<const std::byte> pieces[] = {
-      std::as_bytes(std::span(sizes)), bytes_of(real.keys), bytes_of(real.person),
-      bytes_of(real.token),            bytes_of(real.near), bytes_of(real.queries),
-      bytes_of(real.query_person)};
+  const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(sizes)),
+                                               bytes_of(real.keys),
+                                               bytes_of(real.person),
+                                               bytes_of(real.token),
+                                               bytes_of(real.near),
+                                               bytes_of(real.queries),
+                                               bytes_of(real.query_person)};
   core::write_file_atomically(path, pieces);
 }
 

@@ -22,7 +22,7 @@ Matrix<float> learn_centroids(MatrixView<const float> keys, std::int64_t lists,
   faiss::ClusteringParameters parameters;
   parameters.niter = kRounds;
   parameters.seed = 1;
-  parameters.min_points_per_centroid = 1;  // no warning on standard error
+  parameters.min_points_per_centroid = 1;        // no warning on standard error
   parameters.max_points_per_centroid = 1 << 30;  // the caller has drawn the sample
   faiss::Clustering clustering(static_cast<int>(keys.cols), static_cast<int>(lists), parameters);
   faiss::IndexFlatL2 assignment(keys.cols);

@@ -94,8 +94,7 @@ std::vector<std::vector<kernels::NearKey>> search_places(std::span<const SearchR
   return kernels::nearest_keys(sets.sets(), queries, std::ssize(rows[0].query), pool);
 }
 
-std::vector<Neighbour> neighbours_of(const SearchRow& row,
-                                     std::span<const kernels::NearKey> keys) {
+std::vector<Neighbour> neighbours_of(const SearchRow& row, std::span<const kernels::NearKey> keys) {
   std::vector<Neighbour> out;
   out.reserve(keys.size());
   for (const kernels::NearKey& key : keys) {

@@ -50,8 +50,8 @@ void SegmentIndex::set_views() {
 }
 
 std::int64_t SegmentIndex::bytes() const noexcept {
-  return std::ssize(code_bytes_) + 4 * (std::ssize(centroids_) + std::ssize(numbers_) +
-                                        std::ssize(ids_)) +
+  return std::ssize(code_bytes_) +
+         4 * (std::ssize(centroids_) + std::ssize(numbers_) + std::ssize(ids_)) +
          8 * std::ssize(list_start_);
 }
 
@@ -101,8 +101,8 @@ void SegmentIndex::measure_all(kernels::ThreadPool& pool, Progress* progress) {
   std::vector<std::size_t> selves;
   for (std::int64_t q = 0; q < kMeasuredRows; ++q) {
     selves.push_back(places[random() % places.size()]);
-    const float* const from = key(codes_.segment[selves.back()], codes_.row[selves.back()],
-                                  queries.row(q));
+    const float* const from =
+        key(codes_.segment[selves.back()], codes_.row[selves.back()], queries.row(q));
     if (from != queries.row(q)) std::copy_n(from, codes_.cols, queries.row(q));
   }
   const auto read = [&](std::int32_t segment, std::int32_t row, float* buffer) {

@@ -52,8 +52,9 @@ class SegmentIndex {
   /// Reads what `serialise` wrote for these segments, in any order. Throws kCorrupt (anything
   /// damaged), kUnsupported (a newer version), kMismatch: made for other segments, so older than
   /// these; build it again.
-  [[nodiscard]] static std::shared_ptr<const SegmentIndex> from_bytes(
-      std::vector<std::byte> bytes, const Segments& segments, const std::string& name);
+  [[nodiscard]] static std::shared_ptr<const SegmentIndex> from_bytes(std::vector<std::byte> bytes,
+                                                                      const Segments& segments,
+                                                                      const std::string& name);
   /// The index in the file `path`, or a new one that is then written there where the file is
   /// absent, damaged or made for other segments; `said` is set to why, empty when it was read.
   /// Throws as build; kIo, kDiskFull.
@@ -95,8 +96,8 @@ class SegmentIndex {
   std::vector<float> centroids_;
   std::vector<std::int64_t> list_start_;
   std::vector<std::uint8_t> code_bytes_;
-  std::vector<float> numbers_;      // scales, lengths, residuals
-  std::vector<std::int32_t> ids_;   // segments, rows
+  std::vector<float> numbers_;          // scales, lengths, residuals
+  std::vector<std::int32_t> ids_;       // segments, rows
   std::vector<IndexMeasure> measures_;  // [shares, levels]
   kernels::ListCodes codes_;
   SegmentTable by_object_;

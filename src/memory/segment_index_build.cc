@@ -146,7 +146,8 @@ class IndexBuilder {
     first_.assign(index_.list_start_.size(), 0);
     for (const Entry& entry : entries_) ++first_[static_cast<std::size_t>(entry.list) + 1];
     for (std::size_t list = 1; list < first_.size(); ++list) {
-      index_.list_start_[list] = index_.list_start_[list - 1] + (first_[list] + kBlock - 1) / kBlock;
+      index_.list_start_[list] =
+          index_.list_start_[list - 1] + (first_[list] + kBlock - 1) / kBlock;
       first_[list] += first_[list - 1];
     }
   }
@@ -170,9 +171,9 @@ class IndexBuilder {
              place < index_.list_start_[at + 1] * kBlock; ++place, ++next) {
           const Entry& entry = entries_[static_cast<std::size_t>(std::min(next, last))];
           offset(entry, buffer, v.data());
-          const kernels::ListCode code = kernels::encode_offset(
-              v.data(), d_, place % kBlock,
-              index_.code_bytes_.data() + place / kBlock * block_bytes);
+          const kernels::ListCode code =
+              kernels::encode_offset(v.data(), d_, place % kBlock,
+                                     index_.code_bytes_.data() + place / kBlock * block_bytes);
           const auto p = static_cast<std::size_t>(place);
           index_.numbers_[p] = code.scale;
           index_.numbers_[places + p] = code.length;

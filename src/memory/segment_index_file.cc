@@ -83,9 +83,8 @@ std::vector<std::byte> SegmentIndex::serialise() const {
   std::vector<std::byte> numbers;
   append<float>(numbers, centroids_);
   append<float>(numbers, numbers_);
-  const std::span<const std::byte> sections[] = {directory, numbers,
-                                                 std::as_bytes(std::span(code_bytes_)),
-                                                 std::as_bytes(std::span(ids_))};
+  const std::span<const std::byte> sections[] = {
+      directory, numbers, std::as_bytes(std::span(code_bytes_)), std::as_bytes(std::span(ids_))};
   IndexMeta meta;
   meta.cols = codes_.cols;
   meta.segments = std::ssize(segments_);
@@ -103,13 +102,12 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::vector<std::by
   PEMA_CHECK(meta.version <= kVersion, kUnsupported, name, ": an index of version ", meta.version,
              ", this build reads ", kVersion, kFix);
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
-  PEMA_CHECK(meta.version == kVersion && meta.cols >= 1 &&
-                 meta.cols <= kernels::ListCodes::kMaxCols && meta.segments >= 1 &&
-                 meta.segments < kMost && meta.lists >= 0 && meta.lists < kMost &&
-                 meta.blocks >= meta.lists && meta.blocks < kMost / kBlock &&
-                 parts.sections.size() == 4,
-             kCorrupt, name, ": ", meta.lists, " lists of ", meta.blocks, " blocks of width ",
-             meta.cols, " over ", meta.segments, " segments are outside the limits", kFix);
+  PEMA_CHECK(
+      meta.version == kVersion && meta.cols >= 1 && meta.cols <= kernels::ListCodes::kMaxCols &&
+          meta.segments >= 1 && meta.segments < kMost && meta.lists >= 0 && meta.lists < kMost &&
+          meta.blocks >= meta.lists && meta.blocks < kMost / kBlock && parts.sections.size() == 4,
+      kCorrupt, name, ": ", meta.lists, " lists of ", meta.blocks, " blocks of width ", meta.cols,
+      " over ", meta.segments, " segments are outside the limits", kFix);
   const std::int64_t places = meta.blocks * kBlock;
   const std::int64_t sizes[] = {
       40 * meta.segments + 8 * (meta.lists + 1) + 16 * static_cast<std::int64_t>(kMeasures),
@@ -174,9 +172,8 @@ void SegmentIndex::check_lists(std::int64_t blocks, const std::string& name) con
   PEMA_CHECK(list_start_.front() == 0 && list_start_.back() == blocks &&
                  std::is_sorted(list_start_.begin(), list_start_.end()),
              kCorrupt, name, ": its lists overlap", kFix);
-  PEMA_CHECK(finite_and_positive(numbers_) &&
-                 std::all_of(centroids_.begin(), centroids_.end(),
-                             [](float v) { return std::isfinite(v); }),
+  PEMA_CHECK(finite_and_positive(numbers_) && std::all_of(centroids_.begin(), centroids_.end(),
+                                                          [](float v) { return std::isfinite(v); }),
              kCorrupt, name, ": a number is not finite, or negative", kFix);
   const std::size_t places = ids_.size() / 2;
   std::int64_t keys = 0;
@@ -184,10 +181,10 @@ void SegmentIndex::check_lists(std::int64_t blocks, const std::string& name) con
     const std::int32_t segment = ids_[place];
     if (segment == -1) continue;
     const std::int32_t row = ids_[places + place];
-    PEMA_CHECK(segment >= 0 && segment < std::ssize(segments_) && row >= 0 &&
-                   row < size_of(segment),
-               kCorrupt, name, ": it names key ", row, " of segment ", segment,
-               ", which does not exist", kFix);
+    PEMA_CHECK(
+        segment >= 0 && segment < std::ssize(segments_) && row >= 0 && row < size_of(segment),
+        kCorrupt, name, ": it names key ", row, " of segment ", segment, ", which does not exist",
+        kFix);
     ++keys;
   }
   PEMA_CHECK(keys == entries_, kCorrupt, name, ": it has ", keys, " keys, its segments have ",

@@ -74,7 +74,8 @@ struct World {
       const auto& some = members[list];
       for (std::int64_t p = 0; p < (starts[list + 1] - starts[list]) * kBlock; ++p) {
         const auto place = static_cast<std::size_t>(starts[list] * kBlock + p);
-        const std::int64_t i = some[static_cast<std::size_t>(std::min(p, std::ssize(some) - 1))].second;
+        const std::int64_t i =
+            some[static_cast<std::size_t>(std::min(p, std::ssize(some) - 1))].second;
         std::vector<float> v(keys.row(i), keys.row(i) + d);
         rotate_key(v.data(), d);
         for (std::int64_t c = 0; c < d; ++c) {
@@ -210,7 +211,8 @@ TEST(ListSearch, FindsWhatAPlainScanOfTheListsFinds) {
       for (std::int64_t q = 0; q < 20; ++q) {
         const std::int64_t counts[] = {1, 32, 1000};
         const std::int64_t probes[] = {12, 1, 3, 7};
-        rows.push_back({x.row(q), places[static_cast<std::size_t>(q)], counts[q % 3], probes[q % 4]});
+        rows.push_back(
+            {x.row(q), places[static_cast<std::size_t>(q)], counts[q % 3], probes[q % 4]});
       }
       const KeyReader read = [&](std::int32_t segment, std::int32_t row, float*) {
         return world.key(segment, row);

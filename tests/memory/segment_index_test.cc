@@ -50,7 +50,8 @@ struct World {
   World() {
     const std::int64_t sizes[] = {30'000, 900, 1, 0, 40, 3'000};
     for (unsigned s = 0; s < 6; ++s) {
-      segments.push_back(segment_of(clustered(sizes[s], s), static_cast<std::int32_t>(s == 0 ? 0 : 30'000 + 4'000 * s)));
+      segments.push_back(segment_of(clustered(sizes[s], s),
+                                    static_cast<std::int32_t>(s == 0 ? 0 : 30'000 + 4'000 * s)));
     }
   }
   static const World& all() {
@@ -140,27 +141,57 @@ TEST(SegmentIndex, RefusesWhatMakesNoSense) {
   const auto refuse = [&](ErrorCode code, auto body, const char* says) {
     expect_error(code, body, says);
   };
-  refuse(ErrorCode::kInvalidArgument,
-         [&] { (void)search({&row, 1}, pool, index.get(), {0.0}); }, "wanted recall");
-  refuse(ErrorCode::kInvalidArgument,
-         [&] { (void)search({&row, 1}, pool, index.get(), {1.5}); }, "wanted recall");
+  refuse(
+      ErrorCode::kInvalidArgument,
+      [&] {
+        (void)search({&row, 1}, pool, index.get(), {0.0});
+      },
+      "wanted recall");
+  refuse(
+      ErrorCode::kInvalidArgument,
+      [&] {
+        (void)search({&row, 1}, pool, index.get(), {1.5});
+      },
+      "wanted recall");
   const SearchRow no_count{some, row.query, 0};
-  refuse(ErrorCode::kInvalidArgument,
-         [&] { (void)search({&no_count, 1}, pool, index.get(), {}); }, "at least 1");
+  refuse(
+      ErrorCode::kInvalidArgument,
+      [&] {
+        (void)search({&no_count, 1}, pool, index.get(), {});
+      },
+      "at least 1");
   const Segments none{nullptr};
   const SearchRow null{none, row.query, 1};
-  refuse(ErrorCode::kInvalidArgument,
-         [&] { (void)search({&null, 1}, pool, index.get(), {}); }, "null");
+  refuse(
+      ErrorCode::kInvalidArgument,
+      [&] {
+        (void)search({&null, 1}, pool, index.get(), {});
+      },
+      "null");
   const Matrix<float> narrow = unit_rows(1, kWidth - 1, 5);
   const SearchRow foreign{some, narrow.view().row_span(0), 1};
-  refuse(ErrorCode::kMismatch, [&] { (void)search({&foreign, 1}, pool, index.get(), {}); },
-         "the index has");
-  refuse(ErrorCode::kInvalidArgument, [&] { (void)SegmentIndex::build({}, pool); }, "at least one");
-  refuse(ErrorCode::kInvalidArgument, [&] { (void)SegmentIndex::build({nullptr}, pool); }, "null");
-  refuse(ErrorCode::kInvalidArgument,
-         [&] { (void)SegmentIndex::build({some[0], some[0]}, pool); }, "twice");
-  refuse(ErrorCode::kMismatch,
-         [&] { (void)SegmentIndex::build({some[0], segment_of(narrow)}, pool); }, "base model");
+  refuse(
+      ErrorCode::kMismatch,
+      [&] {
+        (void)search({&foreign, 1}, pool, index.get(), {});
+      },
+      "the index has");
+  refuse(
+      ErrorCode::kInvalidArgument, [&] { (void)SegmentIndex::build({}, pool); }, "at least one");
+  refuse(
+      ErrorCode::kInvalidArgument, [&] { (void)SegmentIndex::build({nullptr}, pool); }, "null");
+  refuse(
+      ErrorCode::kInvalidArgument,
+      [&] {
+        (void)SegmentIndex::build({some[0], some[0]}, pool);
+      },
+      "twice");
+  refuse(
+      ErrorCode::kMismatch,
+      [&] {
+        (void)SegmentIndex::build({some[0], segment_of(narrow)}, pool);
+      },
+      "base model");
 }
 
 TEST(SegmentIndexFile, KeepsTheIndex) {
@@ -172,8 +203,7 @@ TEST(SegmentIndexFile, KeepsTheIndex) {
   const auto index = SegmentIndex::build(some, pool, options);
   const std::vector<std::byte> bytes = index->serialise();
   EXPECT_EQ(bytes, SegmentIndex::build(some, pool, options)->serialise()) << "always the same";
-  const auto again =
-      SegmentIndex::from_bytes(bytes, {some[2], some[0], some[1]}, "index");
+  const auto again = SegmentIndex::from_bytes(bytes, {some[2], some[0], some[1]}, "index");
   EXPECT_EQ(again->serialise(), bytes);
   const SearchRow row{some, world.queries.view().row_span(3), 50};
   EXPECT_TRUE(same(search({&row, 1}, pool, again.get(), {}), search({&row, 1}, pool)));
