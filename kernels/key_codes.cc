@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/key_rotation.h"
+
 namespace pema::kernels {
 namespace {
 
@@ -40,7 +42,13 @@ KeyCodes::KeyCodes(const KeyRows& keys) : rows_(keys.rows()), cols_(keys.cols())
   std::vector<float> buffer(static_cast<std::size_t>(cols_));
   double longest = 0;
   for (std::int64_t i = 0; i < rows_; ++i) {
-    const std::span<const float> key(keys.row(i, buffer.data()), buffer.size());
+    const float* const from = keys.row(i, buffer.data());
+    std::span<const float> key(from, buffer.size());
+    if (rotated()) {
+      if (from != buffer.data()) std::copy(key.begin(), key.end(), buffer.begin());
+      rotate_key(buffer.data(), cols_);
+      key = buffer;
+    }
     const float scale = stored ? keys.scales()[i] : round(i, key);
     scales_[static_cast<std::size_t>(i)] = scale;
     longest = std::max(longest, measure(i, key, scale));

@@ -11,10 +11,11 @@
 
 namespace pema::kernels {
 
-/// y = s q + (y - s q) for every key y [d], q in [-127, 127]^d, s = max |y| / 127. Keys lie in
-/// blocks of kBlock, two dimensions side by side: [blocks][ceil(d / 2)][kBlock][2]; what is behind
-/// the last key or dimension is zero. Keys that are stored in int8 lie so already: their codes are
-/// read where they are. Thread-safety: immutable once made.
+/// y = s q + (y - s q) for every key y [d], rotated by rotate_key so that no dimension sticks out,
+/// q in [-127, 127]^d, s = max |y| / 127. Keys lie in blocks of kBlock, two dimensions side by
+/// side: [blocks][ceil(d / 2)][kBlock][2]; what is behind the last key or dimension is zero. Keys
+/// that are stored in int8 lie so already: their codes are read where they are. Thread-safety:
+/// immutable once made.
 class KeyCodes {
  public:
   static constexpr std::int64_t kBlock = KeyRows::kBlock;
@@ -43,6 +44,8 @@ class KeyCodes {
   [[nodiscard]] const float* residuals(std::int64_t block) const noexcept {
     return residuals_.data() + block * kBlock;
   }
+  /// Whether the codes are those of rotate_key's results: of all keys but those in int8.
+  [[nodiscard]] bool rotated() const noexcept { return stored_ == nullptr; }
   /// Upper bound of |s q| over all keys.
   [[nodiscard]] float longest() const noexcept { return longest_; }
   /// Of memory; codes that are read where they are do not count.
@@ -86,9 +89,9 @@ struct BlockDistances {
 };
 
 /// Looks at block `index` of `codes` with `count` queries: lower bounds up to `worst[q]` are of
-/// interest. Fills out[q] and sets bit q of the result when any key of the block is of interest to
-/// query q; out[q] is unspecified otherwise. `count` is at most kQueriesAtOnce. Unchecked.
-/// Thread-safety: reentrant, serial.
+/// interest. Queries are coded as the keys are, rotated or not. Fills out[q] and sets bit q of the
+/// result when any key of the block is of interest to query q; out[q] is unspecified otherwise.
+/// `count` is at most kQueriesAtOnce. Unchecked. Thread-safety: reentrant, serial.
 inline constexpr std::int64_t kQueriesAtOnce = 8;
 [[nodiscard]] std::uint32_t look_at_block(const KeyCodes& codes, std::int64_t index,
                                           const QueryCode* const* queries, std::int64_t count,

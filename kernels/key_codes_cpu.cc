@@ -13,8 +13,9 @@ namespace pema::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// What float32 arithmetic may add to a distance of at most 4, here and in squared_distance.
-constexpr float kSlack = 3e-5F;
+// What float32 arithmetic may add to a distance of at most 4, here, in squared_distance (3e-5) and
+// in rotate_key (1.1e-5).
+constexpr float kSlack = 5e-5F;
 
 /// Of one query against the keys of one block: what turns a product of codes into a distance.
 struct Terms {

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <map>
-#include <set>
+#include <utility>
 
+#include "kernels/key_rotation.h"
+#include "kernels/key_shortlist.h"
 #include "pema/error.h"
 
 namespace pema::kernels {
@@ -14,52 +15,9 @@ namespace {
 
 // Blocks that all queries of a set look at before the next ones are read: 70 KB of codes at d 576.
 constexpr std::int64_t kChunk = 4;
-// A list of candidates longer than this, and than eight times k, drops those that no longer matter.
-constexpr std::size_t kLongList = 2048;
 
-/// A key that may be among the nearest: its distance is at least `lower`.
-struct Candidate {
-  float lower = 0;
-  std::int32_t place = 0;
-  std::int64_t row = 0;
-};
-
-/// What is known of one query after looking at some blocks.
-class Shortlist {
- public:
-  explicit Shortlist(std::int64_t count) : count_(static_cast<std::size_t>(count)) {}
-
-  /// The k-th smallest upper bound so far: a key whose lower bound is above it cannot matter.
-  [[nodiscard]] float worst() const noexcept {
-    return uppers_.size() < count_ ? std::numeric_limits<float>::infinity() : uppers_.front();
-  }
-
-  void offer(const Candidate& candidate, float upper) {
-    candidates_.push_back(candidate);
-    if (uppers_.size() < count_) {
-      uppers_.push_back(upper);
-      std::push_heap(uppers_.begin(), uppers_.end());
-    } else if (upper < uppers_.front()) {
-      std::pop_heap(uppers_.begin(), uppers_.end());
-      uppers_.back() = upper;
-      std::push_heap(uppers_.begin(), uppers_.end());
-    }
-    if (candidates_.size() > limit_) shorten();
-  }
-
-  [[nodiscard]] const std::vector<Candidate>& candidates() const noexcept { return candidates_; }
-
- private:
-  void shorten() {
-    std::erase_if(candidates_, [&](const Candidate& c) { return c.lower > worst(); });
-    limit_ = std::max({limit_, 2 * candidates_.size(), 8 * count_});
-  }
-
-  std::size_t count_;
-  std::size_t limit_ = kLongList;
-  std::vector<float> uppers_;  // the largest on top
-  std::vector<Candidate> candidates_;
-};
+using Candidate = KeyCandidate;
+using Shortlist = KeyShortlist;
 
 /// A query as it looks at one set.
 struct Onlooker {
@@ -86,10 +44,14 @@ struct Unit {
 class Search {
  public:
   Search(std::span<const KeySet> sets, std::span<const KeyQuery> queries, std::int64_t d)
-      : sets_(sets), queries_(queries), d_(d), onlookers_(sets.size()) {
+      : sets_(sets), queries_(queries), d_(d), onlookers_(sets.size()), named_(sets.size()) {
     for (std::size_t q = 0; q < queries.size(); ++q) {
       check(q);
-      codes_.emplace_back(std::span(queries[q].query, static_cast<std::size_t>(d)));
+      const std::span query(queries[q].query, static_cast<std::size_t>(d));
+      codes_.emplace_back(query);
+      std::vector<float> turned(query.begin(), query.end());
+      rotate_key(turned.data(), d);
+      rotated_codes_.emplace_back(turned);
       for (std::size_t place = 0; place < queries[q].sets.size(); ++place) {
         onlookers_[static_cast<std::size_t>(queries[q].sets[place])].push_back(
             {static_cast<std::int32_t>(q), static_cast<std::int32_t>(place)});
@@ -127,15 +89,20 @@ class Search {
   }
 
  private:
-  void check(std::size_t q) const {
+  /// Whether query `q` has not named the set before.
+  bool first_time(std::size_t q, std::int32_t set) {
+    std::size_t& last = named_[static_cast<std::size_t>(set)];
+    return std::exchange(last, q + 1) != q + 1;
+  }
+
+  void check(std::size_t q) {
     const KeyQuery& query = queries_[q];
     PEMA_CHECK(query.count >= 1, kInvalidArgument, "nearest_keys: query ", q, " asks for ",
                query.count, " keys; ask for at least 1");
     PEMA_CHECK(std::all_of(query.query, query.query + d_, [](float v) { return std::isfinite(v); }),
                kInvalidArgument, "nearest_keys: query ", q, " is not finite");
-    std::set<std::int32_t> seen;
     for (const std::int32_t s : query.sets) {
-      PEMA_CHECK(s >= 0 && s < std::ssize(sets_) && seen.insert(s).second, kInvalidArgument,
+      PEMA_CHECK(s >= 0 && s < std::ssize(sets_) && first_time(q, s), kInvalidArgument,
                  "nearest_keys: query ", q, " names set ", s, " of ", sets_.size(),
                  ", which does not exist or was named before");
       const KeySet& set = sets_[static_cast<std::size_t>(s)];
@@ -224,7 +191,7 @@ class Search {
     BlockDistances distances[kQueriesAtOnce];
     for (std::size_t i = 0; i < onlookers.size(); ++i) {
       const auto q = static_cast<std::size_t>(onlookers[i].query);
-      queries[i] = &codes_[q];
+      queries[i] = codes.rotated() ? &rotated_codes_[q] : &codes_[q];
       worst[i] = found[q].worst();
     }
     std::uint32_t interesting =
@@ -304,8 +271,10 @@ class Search {
   std::span<const KeyQuery> queries_;
   std::int64_t d_;
   std::vector<QueryCode> codes_;
+  std::vector<QueryCode> rotated_codes_;
   std::vector<std::vector<Onlooker>> onlookers_;  // of each set
   std::vector<Table> tables_;
+  std::vector<std::size_t> named_;  // 1 + the last query that named the set
 };
 
 }  // namespace

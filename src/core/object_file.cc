@@ -104,6 +104,8 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "memory segment of rounded keys";
     case ObjectKind::kCodebook:
       return "codebook";
+    case ObjectKind::kSegmentIndex:
+      return "index over segments";
   }
   return "thing of unknown kind";
 }

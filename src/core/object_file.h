@@ -35,6 +35,7 @@ enum class ObjectKind : std::uint32_t {
   kProjection = 5,      ///< a pool's projection U^T (src/engine)
   kGate = 6,            ///< pema::MixtureGate
   kCodebook = 7,        ///< pema::Codebook
+  kSegmentIndex = 8,    ///< an index over segments (src/memory)
   kRoundedSegment = 9,  ///< pema::Segment whose keys are not float32
 };
 /// Name of a kind for messages, "block of adapters". Never throws.

@@ -1,33 +1,14 @@
-// The only file that knows FAISS.
+// Codebooks by FAISS.
 #include <algorithm>
-#include <mutex>
 
 #include <faiss/impl/ProductQuantizer.h>
-#include <omp.h>
 
 #include "pema/codebook.h"
 #include "pema/error.h"
+#include "src/memory/faiss_turn.h"
 
 namespace pema {
 namespace {
-
-/// FAISS runs OpenMP inside; two such runs at once would be fed from two threads.
-std::mutex& faiss_lock() {
-  static std::mutex lock;
-  return lock;
-}
-
-/// One OpenMP thread for FAISS while it lives: sums then have one order.
-class OneThread {
- public:
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
 
 CodebookInfo check(std::span<const std::shared_ptr<const Segment>> segments,
                    const CodebookOptions& options) {
@@ -120,8 +101,7 @@ std::shared_ptr<const Codebook> learn_codebook(
   const CodebookInfo info = check(segments, options);
   const Matrix<float> keys = sample(segments, info.hidden, options.max_keys);
   std::vector<float> centroids(static_cast<std::size_t>(info.hidden * Codebook::kCentroids));
-  const std::lock_guard lock(faiss_lock());
-  const OneThread one;
+  const memory::FaissTurn turn;
   for (std::int64_t p = 0; p < info.parts; ++p) {
     checkpoint(progress, "codebook", p, info.parts, "parts");
     const std::int64_t first = p * info.width();

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/key_search.h"
 #include "kernels/parallel.h"
 #include "pema/memory.h"
 
@@ -22,5 +23,17 @@ struct SearchRow {
 /// to 8 of them. Throws as `recall`, naming the row. Thread-safety: reentrant apart from `pool`.
 [[nodiscard]] std::vector<std::vector<Neighbour>> search(std::span<const SearchRow> rows,
                                                          kernels::ThreadPool& pool);
+
+/// The same as places: NearKey::place is a number of the row's segments.
+[[nodiscard]] std::vector<std::vector<kernels::NearKey>> search_places(
+    std::span<const SearchRow> rows, kernels::ThreadPool& pool);
+
+/// Throws unless row `number` can be searched; its segments are looked at by check_segment.
+void check_row(const SearchRow& row, std::size_t number);
+/// Throws unless segment `place` of row `number` goes with its query.
+void check_segment(const SearchRow& row, std::size_t number, std::size_t place);
+/// Places to neighbours.
+[[nodiscard]] std::vector<Neighbour> neighbours_of(const SearchRow& row,
+                                                   std::span<const kernels::NearKey> keys);
 
 }  // namespace pema::memory

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "hwy/targets.h"
+#include "kernels/key_rotation.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/random_numbers.h"
 
@@ -120,7 +121,11 @@ TEST(KeySearch, TheBoundsOfTheFirstLookHold) {
     const Matrix<float> x = unit_keys(random, kQueriesAtOnce, kWidth, 0.3);
     const KeyCodes codes(keys.view());
     std::vector<QueryCode> made;
-    for (std::int64_t q = 0; q < kQueriesAtOnce; ++q) made.emplace_back(x.view().row_span(q));
+    for (std::int64_t q = 0; q < kQueriesAtOnce; ++q) {
+      std::vector<float> turned(x.row(q), x.row(q) + kWidth);
+      rotate_key(turned.data(), kWidth);
+      made.emplace_back(turned);
+    }
     for (std::int64_t count = 1; count <= kQueriesAtOnce; ++count) {
       const QueryCode* queries[kQueriesAtOnce];
       float worst[kQueriesAtOnce];

@@ -32,7 +32,7 @@ ONLY_IN = {
     r"sqlite3\.h": "profiles/sqlite/",
     r"(torch|ATen|c10)/": ("src/train/", "bench/kernels"),  # a bench measures peers
     r"(llama|ggml|gguf)[\w-]*\.h": ("src/plm/", "bench/decode/"),
-    r"faiss/": ("src/memory/", "bench/kernels"),
+    r"faiss/": ("src/memory/", "bench/kernels", "bench/memory"),
     r"CLI/": ("tools/command_line.cc", "tools/program.cc"),  # seconds in every source that includes it
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')

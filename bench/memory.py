@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""./dev bench memory: the shared memory's search beside FAISS: 64 rows of as many profiles in one call, each with its own visible
+segments, at five selectivities; everybody on two threads, taking turns; ratios of medians at equal recall."""
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+
+import must
+
+GOAL = 5
+
+
+def cache_folder():
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "pema" / "bench"
+
+
+def prepare(options):
+    """Real keys and FAISS's graph, made once and kept in the user's cache folder. Interrupted, features of finished people stay."""
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    real = folder / "memory_real.keys"
+    graph = folder / f"memory_{options.keys}_{options.profiles}.hnsw"
+    if not real.exists():
+        subprocess.run([f"{options.build}/bench/memory_keys", os.environ["PEMA_MODEL"], str(real)], check=True)
+    sizes = [str(real), str(options.keys), str(options.profiles)]
+    if not graph.exists():
+        # With FAISS's distance in vectors: the graph is the same but for rounding, in a third of the time.
+        must.run_json([f"{options.build}/bench/memory_bench_vectors", "graph", *sizes, str(graph)])
+    return sizes, graph
+
+
+def describe(options, sizes):
+    result = must.run_json([f"{options.build}/bench/memory_bench", "describe", *sizes])
+    print(f"\n{result['real_keys']:,} real keys of {result['people']} people, {result['keys']:,} in the collection; 10th, 50th and 90th percentile\n")
+    print("| from, to | squared distance to the nearest | to the 32nd | intrinsic dimension |\n|---|---|---|---|")
+    for name in ("query_to_real", "query_to_collection", "real_to_real", "collection_to_collection"):
+        cells = [" ".join(f"{value:.3g}" for value in result[name][part]) for part in ("nearest", "32nd", "dimension")]
+        print(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    return result
+
+
+def search(options, sizes, graph, program):
+    """FAISS's threads sleep where they wait: two spinning pools on two cores would starve each other."""
+    return must.run_json(["env", "OMP_WAIT_POLICY=passive", f"{options.build}/bench/{program}", "search", *sizes, str(graph), str(options.rounds)])
+
+
+def milliseconds(way):
+    return statistics.median(way["ms"])
+
+
+def best_of_faiss(ways, wanted):
+    """The faster of Flat and, where it finds as much as we do, HNSW."""
+    ours = ways["pema" if wanted == 1 else "pema_95"]
+    hnsw = ways["faiss_hnsw" if wanted == 1 else "faiss_hnsw_95"]
+    best = milliseconds(ways["faiss_flat"])
+    return min(best, milliseconds(hnsw)) if hnsw["recall"] >= ours["recall"] - 1e-9 else best
+
+
+def table(result):
+    names = list(dict.fromkeys(name for share in result["shares"] for name in share["ways"]))
+    print("\n| selectivity | " + " | ".join(names) + " |\n|---" + "|---" * len(names) + "|")
+    for share in result["shares"]:
+        cells = [f"{milliseconds(share['ways'][name]):.4g} ({share['ways'][name]['recall']:.3f})" if name in share["ways"] else "" for name in names]
+        print(f"| {share['share']:g} | {' | '.join(cells)} |")
+    print("\nms of a call, median (recall@32)")
+
+
+def promise(promises, result, options, prefix=""):
+    for wanted, suffix in ((1, ""), (0.95, "_95")):
+        ratios = []
+        for share in result["shares"]:
+            ratio = best_of_faiss(share["ways"], wanted) / milliseconds(share["ways"]["pema" + suffix])
+            ratios.append(ratio)
+            promises.at_least(f"{prefix}search{suffix}.{share['share']:g}", 1, ratio, "times the better of FAISS Flat and HNSW at equal recall")
+        promises.at_least(f"{prefix}search{suffix}.geometric_mean", GOAL, math.exp(sum(map(math.log, ratios)) / len(ratios)),
+                          "times FAISS over the selectivities")
+    if not prefix:
+        small = [share["ways"][name]["recall"] for share in result["shares"] if share["visible_keys"] < 20000 for name in ("pema", "pema_95")]
+        promises.at_least("recall.small", 1, min(small), "recall@32 where fewer than 20,000 keys are visible")
+
+
+def main():
+    parser = must.arguments(__doc__)
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--profiles", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--vectors", action="store_true", help="a second run against FAISS with its distance compiled for this processor")
+    options = parser.parse_args()
+    sizes, graph = prepare(options)
+    values = {"keys": describe(options, sizes)}
+    values["search"] = search(options, sizes, graph, "memory_bench")
+    table(values["search"])
+    promises = must.Promises(
+        f"{options.keys:,} keys of {values['search']['width']} dimensions, {options.profiles:,} profiles with Zipf sizes, 64 rows per call, k 32, "
+        f"2 threads, medians of {options.rounds} interleaved rounds; FAISS 1.7.3 of Debian, compiled for any x86-64 (no vectors), "
+        "a bitmap selector per row, efSearch the least that finds as much; hnswlib 0.6.2 of Debian has no filter")
+    promise(promises, values["search"], options)
+    if options.vectors:
+        values["search_vectors"] = search(options, sizes, graph, "memory_bench_vectors")
+        table(values["search_vectors"])
+        promise(promises, values["search_vectors"], options, "vectors.")
+    must.write(options.out, promises, values)
+
+
+if __name__ == "__main__":
+    main()

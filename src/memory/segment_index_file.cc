@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <array>
+#include <cereal/types/array.hpp>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "pema/error.h"
+#include "src/core/atomic_file.h"
+#include "src/core/checked_math.h"
+#include "src/core/metadata.h"
+#include "src/core/object_file.h"
+#include "src/memory/segment_index.h"
+
+namespace pema::memory {
+namespace {
+
+constexpr std::uint32_t kVersion = 1;
+constexpr std::int64_t kBlock = kernels::ListCodes::kBlock;
+constexpr std::size_t kMeasures = std::size(kMeasuredShares) * std::size(kRecallLevels);
+static_assert(sizeof(IndexMeasure) == 16);
+constexpr const char* kFix = "; remove the file, the index is built again";
+
+/// Metadata of an index. Sections: directory (digests [segments] of 32 bytes, sizes [segments] i64,
+/// list_start [lists + 1] i64, measures [shares, levels] of i64 and f64), centroids with numbers,
+/// codes, ids.
+struct IndexMeta {
+  std::uint32_t version = kVersion;
+  std::int64_t cols = 0;
+  std::int64_t segments = 0;
+  std::int64_t lists = 0;
+  std::int64_t blocks = 0;
+  std::array<std::uint8_t, 32> payload{};  ///< SHA-256 of the sections, one after the other
+
+  template <typename Archive>
+  void serialize(Archive& archive) {
+    archive(version, cols, segments, lists, blocks, payload);
+  }
+};
+
+template <typename T>
+void append(std::vector<std::byte>& out, std::span<const T> values) {
+  const auto bytes = std::as_bytes(values);
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+/// Values one after the other out of a section whose size was checked.
+class Reader {
+ public:
+  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  template <typename T>
+  void read(std::vector<T>& values, std::int64_t count) {
+    values.resize(static_cast<std::size_t>(count));
+    const std::size_t size = values.size() * sizeof(T);
+    if (size > 0) std::memcpy(values.data(), bytes_.data(), size);
+    bytes_ = bytes_.subspan(size);
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+using Digests = std::vector<std::array<std::uint8_t, 32>>;
+
+bool finite_and_positive(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float v) { return std::isfinite(v) && v >= 0; });
+}
+
+std::vector<std::byte> bytes_of_file(const std::string& path) {
+  const auto file = core::MappedFile::open(path);
+  return {file->bytes().begin(), file->bytes().end()};
+}
+
+}  // namespace
+
+std::vector<std::byte> SegmentIndex::serialise() const {
+  std::vector<std::byte> directory;
+  for (const auto& segment : segments_) append<std::uint8_t>(directory, segment->digest().bytes);
+  append<std::int64_t>(directory, sizes_);
+  append<std::int64_t>(directory, list_start_);
+  append<IndexMeasure>(directory, measures_);
+  std::vector<std::byte> numbers;
+  append<float>(numbers, centroids_);
+  append<float>(numbers, numbers_);
+  const std::span<const std::byte> sections[] = {
+      directory, numbers, std::as_bytes(std::span(code_bytes_)), std::as_bytes(std::span(ids_))};
+  IndexMeta meta;
+  meta.cols = codes_.cols;
+  meta.segments = std::ssize(segments_);
+  meta.lists = codes_.lists();
+  meta.blocks = codes_.blocks();
+  meta.payload = core::payload_digest(sections).bytes;
+  return core::build_object(core::ObjectKind::kSegmentIndex, core::encode_metadata(meta), sections);
+}
+
+std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::vector<std::byte> bytes,
+                                                             const Segments& segments,
+                                                             const std::string& name) {
+  const core::ObjectParts parts = core::parse_object(bytes, core::ObjectKind::kSegmentIndex, name);
+  const auto meta = core::decode_metadata<IndexMeta>(parts.meta, name);
+  PEMA_CHECK(meta.version <= kVersion, kUnsupported, name, ": an index of version ", meta.version,
+             ", this build reads ", kVersion, kFix);
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  PEMA_CHECK(
+      meta.version == kVersion && meta.cols >= 1 && meta.cols <= kernels::ListCodes::kMaxCols &&
+          meta.segments >= 1 && meta.segments < kMost && meta.lists >= 0 && meta.lists < kMost &&
+          meta.blocks >= meta.lists && meta.blocks < kMost / kBlock && parts.sections.size() == 4,
+      kCorrupt, name, ": ", meta.lists, " lists of ", meta.blocks, " blocks of width ", meta.cols,
+      " over ", meta.segments, " segments are outside the limits", kFix);
+  const std::int64_t places = meta.blocks * kBlock;
+  const std::int64_t sizes[] = {
+      40 * meta.segments + 8 * (meta.lists + 1) + 16 * static_cast<std::int64_t>(kMeasures),
+      4 * (meta.lists * meta.cols + 3 * places), (meta.cols + 3) / 4 * 4 * places, 8 * places};
+  for (std::size_t i = 0; i < 4; ++i) {
+    PEMA_CHECK(std::ssize(parts.sections[i]) == sizes[i], kCorrupt, name, ": section ", i, " has ",
+               parts.sections[i].size(), " bytes instead of ", sizes[i], kFix);
+  }
+  PEMA_CHECK(core::payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
+             ": its content is not what was written", kFix);
+  std::shared_ptr<SegmentIndex> index(new SegmentIndex);
+  Digests digests;
+  std::vector<std::int64_t> entries;
+  Reader directory(parts.sections[0]);
+  directory.read(digests, meta.segments);
+  directory.read(entries, meta.segments);
+  directory.read(index->list_start_, meta.lists + 1);
+  directory.read(index->measures_, kMeasures);
+  for (const auto& [probes, looked_at] : index->measures_) {
+    PEMA_CHECK(probes >= 0 && probes <= meta.lists && std::isfinite(looked_at) && looked_at >= 0,
+               kCorrupt, name, ": a measured cost makes no sense", kFix);
+  }
+  index->adopt_segments(segments, digests, entries, name);
+  PEMA_CHECK(index->segments_[0]->info().hidden == meta.cols, kCorrupt, name,
+             ": its width is not that of its segments", kFix);
+  Reader numbers(parts.sections[1]);
+  numbers.read(index->centroids_, meta.lists * meta.cols);
+  numbers.read(index->numbers_, 3 * places);
+  Reader(parts.sections[2]).read(index->code_bytes_, sizes[2]);
+  Reader(parts.sections[3]).read(index->ids_, 2 * places);
+  index->check_lists(meta.blocks, name);
+  index->set_views();
+  return index;
+}
+
+void SegmentIndex::adopt_segments(const Segments& segments,
+                                  std::span<const std::array<std::uint8_t, 32>> digests,
+                                  std::span<const std::int64_t> entries, const std::string& name) {
+  std::unordered_map<Digest, std::shared_ptr<const Segment>> known;
+  for (const auto& segment : segments) {
+    PEMA_CHECK(segment != nullptr, kInvalidArgument, "a segment of an index is null");
+    if (segment->info().keys != KeyType::kProductQuantised) {
+      known.emplace(segment->digest(), segment);
+    }
+  }
+  for (const auto& bytes : digests) {
+    const Digest digest{bytes};
+    const auto found = known.find(digest);
+    PEMA_CHECK(found != known.end(), kMismatch, name, ": made when there was a segment ",
+               digest.short_hex(), ", which is gone; build the index again");
+    segments_.push_back(found->second);
+  }
+  PEMA_CHECK(digests.size() == known.size(), kMismatch, name, ": made for ", digests.size(),
+             " segments, there are ", known.size(), " now; build the index again");
+  name_segments();
+  PEMA_CHECK(std::equal(sizes_.begin(), sizes_.end(), entries.begin(), entries.end()), kCorrupt,
+             name, ": a segment's number of keys is wrong", kFix);
+  for (const std::int64_t size : sizes_) entries_ += size;
+}
+
+void SegmentIndex::check_lists(std::int64_t blocks, const std::string& name) const {
+  PEMA_CHECK(list_start_.front() == 0 && list_start_.back() == blocks &&
+                 std::is_sorted(list_start_.begin(), list_start_.end()),
+             kCorrupt, name, ": its lists overlap", kFix);
+  PEMA_CHECK(finite_and_positive(numbers_) && std::all_of(centroids_.begin(), centroids_.end(),
+                                                          [](float v) { return std::isfinite(v); }),
+             kCorrupt, name, ": a number is not finite, or negative", kFix);
+  const std::size_t places = ids_.size() / 2;
+  std::int64_t keys = 0;
+  for (std::size_t place = 0; place < places; ++place) {
+    const std::int32_t segment = ids_[place];
+    if (segment == -1) continue;
+    const std::int32_t row = ids_[places + place];
+    PEMA_CHECK(
+        segment >= 0 && segment < std::ssize(segments_) && row >= 0 && row < size_of(segment),
+        kCorrupt, name, ": it names key ", row, " of segment ", segment, ", which does not exist",
+        kFix);
+    ++keys;
+  }
+  PEMA_CHECK(keys == entries_, kCorrupt, name, ": it has ", keys, " keys, its segments have ",
+             entries_, kFix);
+}
+
+std::shared_ptr<const SegmentIndex> SegmentIndex::open_or_build(const std::string& path,
+                                                                const Segments& segments,
+                                                                kernels::ThreadPool& pool,
+                                                                const IndexOptions& options,
+                                                                std::string& said) {
+  said.clear();
+  try {
+    if (std::filesystem::exists(path)) return from_bytes(bytes_of_file(path), segments, path);
+    said = path + ": there was no index; it was built";
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCorrupt && error.code() != ErrorCode::kMismatch &&
+        error.code() != ErrorCode::kUnsupported) {
+      throw;
+    }
+    said = std::string(error.what()) + " (it was built again)";
+  }
+  auto index = build(segments, pool, options);
+  core::write_file_atomically(path, index->serialise());
+  return index;
+}
+
+}  // namespace pema::memory

@@ -1,0 +1,33 @@
+#include "src/memory/index_search.h"
+#include "tests/fuzz/repair_object.h"
+#include "tests/memory/segment_fixture.h"
+
+namespace {
+
+const pema::memory::Segments& segments() {
+  static const pema::memory::Segments some{
+      pema::test::segment_of(pema::test::unit_rows(40, 3, 1)),
+      pema::test::segment_of(pema::test::unit_rows(2, 3, 2), 100)};
+  return some;
+}
+
+/// What is accepted must be usable and serialise to the same bytes.
+void check(const std::vector<std::byte>& bytes) {
+  const auto index = pema::memory::SegmentIndex::from_bytes(bytes, segments(), "fuzz");
+  pema::fuzz::require(index->serialise() == bytes);
+  pema::kernels::ThreadPool pool(1);
+  const pema::memory::SearchRow row{segments(), segments()[0]->keys().row_span(7), 50};
+  pema::fuzz::require(pema::memory::search({&row, 1}, pool, index.get(), {0.9})[0].size() <= 42);
+  std::vector<std::int32_t> all{0, 1};
+  const pema::kernels::ListRow listed{row.query.data(), all, 50, 1};
+  const auto read = [&](std::int32_t segment, std::int32_t key, float* buffer) {
+    return index->key(segment, key, buffer);
+  };
+  (void)pema::kernels::nearest_in_lists(index->codes(), {&listed, 1}, read, pool);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return pema::fuzz::read_object(data, size, check);
+}
