@@ -160,6 +160,10 @@ struct LeaseBook::Impl {
                         : pools.get(rows.pool->digest, [&] { return store.load_pool(*rows.pool); });
       if (profile.schedule.gate) lease->gate = lease->pool->gate();
     }
+    PEMA_CHECK(!profile.schedule.gate || lease->gate != nullptr, kCorrupt, "profile '",
+               profile.name,
+               "' is weighed by its pool's gate, and its pool has none; run pema verify, or switch "
+               "the gate off with `pema profile set --no-gate`");
     for (const SegmentRecord& record : rows.segments) {
       auto& list = record.kind == SegmentKind::kOwn ? lease->own : lease->shared;
       list.push_back(memory
