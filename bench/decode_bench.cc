@@ -17,9 +17,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "bench/choose.h"
+#include "bench/decode/generate.h"
 #include "bench/decode/neglect.h"
 #include "bench/decode/plain_llama.h"
+#include "bench/decode/random_profiles.h"
 #include "pema/engine.h"
 #include "pema/error.h"
 #include "pema/plm/language_model.h"
@@ -31,69 +32,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::int64_t kAdapters = 1024;
 constexpr std::int64_t kContext = 1024;
 constexpr std::int64_t kSwitchContext = 512;
 constexpr double kNeglectedMass = 3e-2;  // docs/decisions/0005-approximate-vocabulary.md
-constexpr char kPrompt[] =
-    "The history of written letters begins with clay tablets. In the first cities, merchants";
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::shared_ptr<const Pool> random_pool(const ModelInfo& model, std::mt19937& random) {
-  std::uniform_real_distribution<float> uniform(-0.02F, 0.02F);
-  const auto fill = [&](Matrix<float>& matrix) {
-    std::generate(matrix.data(), matrix.data() + matrix.rows() * matrix.cols(),
-                  [&] { return uniform(random); });
-  };
-  Matrix<float> down(kAdapters, model.hidden);
-  Matrix<float> up(kAdapters, model.hidden);
-  fill(down);
-  fill(up);
-  PoolInfo info;
-  info.model = model.fingerprint;
-  info.algebra = Algebra::kMixture;
-  info.form = Form::kResidual;
-  const std::vector<float> scale(kAdapters, 1.0F);
-  return std::make_shared<const Pool>(
-      info, nullptr, std::vector{AdapterBlock::make(kAdapters, 1, down.view(), up.view(), scale)});
-}
-
-std::shared_ptr<const Lease> random_lease(const std::shared_ptr<const Pool>& pool, std::int64_t k,
-                                          std::mt19937& random) {
-  auto lease = std::make_shared<Lease>();
-  lease->name = "k" + std::to_string(k);
-  lease->pool = pool;
-  lease->mask.down = BitMask::from_indices(kAdapters, choose(random, k, kAdapters));
-  lease->mask_digest = lease->mask.digest();
-  lease->schedule.lambda_max = 0.5;
-  return lease;
-}
-
-/// Tokens per second of the reply to `prompt`.
-double generate(plm::LanguageModel& model, Engine& engine, std::shared_ptr<const Lease> lease,
-                std::span<const std::int32_t> prompt, std::int64_t tokens) {
-  tools::Speaker speaker(model, engine, kContext);
-  speaker.use(std::move(lease));
-  tools::SpeakOptions options;
-  options.tokens = tokens;
-  const tools::Reply reply = speaker.speak(prompt, options);
-  PEMA_CHECK(std::ssize(reply.tokens) * 2 > tokens, kInternal, "the reply ended after ",
-             reply.tokens.size(), " tokens");
-  return static_cast<double>(reply.tokens.size()) / reply.seconds;
-}
-
-double generate(PlainLlama& llama, std::span<const std::int32_t> prompt, std::int64_t tokens) {
-  llama.prompt(prompt);
-  const auto start = std::chrono::steady_clock::now();
-  std::int32_t token = llama.likeliest();
-  for (std::int64_t t = 1; t < tokens; ++t) {
-    llama.append(token);
-    token = llama.likeliest();
-  }
-  return static_cast<double>(tokens) / seconds_since(start);
 }
 
 /// Milliseconds of one more token.
@@ -139,11 +83,11 @@ struct Bench {
         if (round >= 0) result["tokens_per_second"][name].push_back(value);
       };
       keep("llama", generate(plain, prompt, tokens));
-      keep("pema_no_profile", generate(*model, engine, nullptr, prompt, tokens));
-      keep("pema_k128", generate(*model, engine, k128, prompt, tokens));
-      keep("pema_k300", generate(*model, engine, k300, prompt, tokens));
-      keep("pema_k128_approximate", generate(*model, approximate, k128, prompt, tokens));
-      keep("pema_k300_approximate", generate(*model, approximate, k300, prompt, tokens));
+      keep("pema_no_profile", generate(*model, engine, nullptr, prompt, tokens, kContext));
+      keep("pema_k128", generate(*model, engine, k128, prompt, tokens, kContext));
+      keep("pema_k300", generate(*model, engine, k300, prompt, tokens, kContext));
+      keep("pema_k128_approximate", generate(*model, approximate, k128, prompt, tokens, kContext));
+      keep("pema_k300_approximate", generate(*model, approximate, k300, prompt, tokens, kContext));
       keep("llama_lora", generate(lora, prompt, tokens));
     }
     for (const auto& lease : {k128, k300}) {

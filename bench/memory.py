@@ -81,6 +81,41 @@ def promise(promises, result, options, prefix=""):
         promises.at_least("recall.small", 1, min(small), "recall@32 where fewer than 20,000 keys are visible")
 
 
+def decode(options, real):
+    """Tokens per second with memories of every type, beside plain llama.cpp, from memory_decode_bench; see there."""
+    result = must.run_json([f"{options.build}/bench/memory_decode_bench", os.environ["PEMA_MODEL"], str(real), "9", "96", "2"])
+    plain = result["tokens_per_second"]["llama"]
+    result["slower"] = {name: 100 * (statistics.median(a / b for a, b in zip(plain, speeds)) - 1)
+                        for name, speeds in result["tokens_per_second"].items()}
+    print("\n| way | % slower per token than llama.cpp | MiB of memory |\n|---|---|---|")
+    for name, slower in result["slower"].items():
+        held = result["bytes"].get(name.removesuffix("_skip"))
+        print(f"| {name} | {slower:.1f} | {held / 2**20:.1f} |" if held else f"| {name} | {slower:.1f} | |")
+    return result
+
+
+def skipped(options):
+    """What tokens that are not searched cost in NLL, on the 88 people of `./dev bench quality`, whose store is used where it is."""
+    command = [f"{options.build}/tools/pema", "eval", "--json", "--people", "88", "--method", "masks_memory,masks_memory_gate",
+               "--skip-recall", "0.5,0.7,0.8,0.9,0.95", "--work", "out/bench/work/88"]
+    limits = must.run_json(command)["skip_recall"]
+    print("\n| not searched above | share of tokens | nats per token worse: constants | gate |\n|---|---|---|---|")
+    for row in limits:
+        print(f"| {row['limit']:g} | {row['skipped']:.3f} | {row['worse']:.4f} | {row['worse_gate']:.4f} |")
+    return limits
+
+
+def promise_decode(promises, result, limits):
+    conditions = (f"SmolLM2-135M, batch 1, 96 tokens, 9 interleaved rounds, 2 threads; masks k 128 of 1,024 rank-1 adapters, int8 U; {result['own_keys']} own and "
+                  f"{result['shared_keys']:,} shared real keys")
+    for name in ("f32", "f16", "int8", "pq"):
+        if name in result["slower"]:
+            promises.at_most(f"decode.{name}", 15, result["slower"][name], "% slower per token than plain llama.cpp", conditions)
+    shown = next(row for row in limits if row["limit"] == result["skip_above"])
+    promises.add("decode.skip_cost", "shown beside", shown["worse"], f"nats per token, {100 * shown['skipped']:.1f} % of the tokens not searched",
+                 True, "88 people's test tokens, masks + own and shared memory, constant weights")
+
+
 def main():
     parser = must.arguments(__doc__)
     parser.add_argument("--keys", type=int, default=1_000_000)
@@ -97,6 +132,9 @@ def main():
         f"2 threads, medians of {options.rounds} interleaved rounds; FAISS 1.7.3 of Debian, compiled for any x86-64 (no vectors), "
         "a bitmap selector per row, efSearch the least that finds as much; hnswlib 0.6.2 of Debian has no filter")
     promise(promises, values["search"], options)
+    values["decode"] = decode(options, sizes[0])
+    values["skip_recall"] = skipped(options)
+    promise_decode(promises, values["decode"], values["skip_recall"])
     if options.vectors:
         values["search_vectors"] = search(options, sizes, graph, "memory_bench_vectors")
         table(values["search_vectors"])

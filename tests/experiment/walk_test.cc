@@ -9,6 +9,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_gguf.h"
 #include "tools/experiment/key_types.h"
+#include "tools/experiment/skipped_recall.h"
 #include "tools/experiment/registry_row.h"
 
 namespace pema::tools {
@@ -72,6 +73,14 @@ TEST_F(WalkTest, ScoresEveryMethodAndFindsEverythingAgain) {
   for (const auto& type : rounded) {
     EXPECT_NEAR(type.at("worse_than_f32").get<double>(), 0, 0.02) << type.dump();
   }
+
+  const auto skipped = evaluate_skipped_recall(first, std::vector<double>{1.0, 1e-6});
+  ASSERT_EQ(skipped.size(), 2U);
+  EXPECT_EQ(skipped[0].at("nll"), evaluation.nll(Method::kMasksMemory));
+  EXPECT_EQ(skipped[0].at("nll_gate"), evaluation.nll(Method::kMasksMemoryGate));
+  EXPECT_EQ(skipped[0].at("skipped"), 0.0);
+  EXPECT_EQ(skipped[1].at("skipped"), 1.0);  // no word of the tiny model is less likely than that
+  EXPECT_GT(skipped[1].at("worse").get<double>(), 0);
 
   Walk second(*model_, letter_people(), options("work"));
   EXPECT_EQ(second.counts().computed_tokens, 0);

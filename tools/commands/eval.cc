@@ -1,6 +1,7 @@
 #include "tools/commands/eval.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "tools/command_line.h"
 #include "tools/context.h"
@@ -8,6 +9,7 @@
 #include "tools/experiment/demo_report.h"
 #include "tools/experiment/key_types.h"
 #include "tools/experiment/pema_method.h"
+#include "tools/experiment/skipped_recall.h"
 #include "tools/experiment/walk.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -34,6 +36,7 @@ struct EvalOptions {
   DataOptions data;
   std::vector<std::string> methods;
   std::vector<std::string> own_keys;
+  std::vector<std::string> skip_recall;
   train::PemaOptions pema;
   bool pema_given = false;
   std::string work = "out/demo";
@@ -130,6 +133,35 @@ Json key_types_json(Walk& walk, const EvalOptions& options, double base) {
   return evaluate_key_types(walk, types, base);
 }
 
+double parse_limit(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  PEMA_CHECK(error == std::errc() && end == text.data() + text.size() && value > 0 && value <= 1,
+             kInvalidArgument, "--skip-recall: '", printable(text),
+             "' is no probability above 0 and at most 1");
+  return value;
+}
+
+Json skipped_recall_json(Walk& walk, const EvalOptions& options) {
+  std::vector<double> limits;
+  for (const std::string& text : options.skip_recall) limits.push_back(parse_limit(text));
+  return evaluate_skipped_recall(walk, limits);
+}
+
+std::string skipped_recall_text(const Json& limits) {
+  Table table(
+      {"MASKS + MEMORY, NOT SEARCHED ABOVE", ">TOKENS", ">NLL", ">WORSE", ">NLL, GATE", ">WORSE"});
+  for (const Json& limit : limits) {
+    table.add({format_fixed(limit.at("limit").get<double>(), 3),
+               format_fixed(100 * limit.at("skipped").get<double>(), 1) + " %",
+               format_fixed(limit.at("nll").get<double>(), 4),
+               format_fixed(limit.at("worse").get<double>(), 4),
+               format_fixed(limit.at("nll_gate").get<double>(), 4),
+               format_fixed(limit.at("worse_gate").get<double>(), 4)});
+  }
+  return "\n" + table.text();
+}
+
 std::string key_types_text(const Json& types) {
   Table table({"MASKS + MEMORY, OWN KEYS IN", ">BYTES A KEY", ">NLL", ">GAIN", ">WORSE THAN F32"});
   for (const Json& type : types) {
@@ -165,13 +197,17 @@ int run_eval(Context& context, const EvalOptions& options) {
   if (!options.own_keys.empty()) {
     document["own_keys"] = key_types_json(walk, options, evaluation.nll(Method::kBase));
   }
+  if (!options.skip_recall.empty()) {
+    document["skip_recall"] = skipped_recall_json(walk, options);
+  }
   context.end_progress();
   if (context.options.json) {
     print_json(document);
   } else {
-    print(results_text(document) + (document.contains("own_keys")
-                                        ? key_types_text(document.at("own_keys"))
-                                        : std::string()));
+    std::string text = results_text(document);
+    if (document.contains("own_keys")) text += key_types_text(document.at("own_keys"));
+    if (document.contains("skip_recall")) text += skipped_recall_text(document.at("skip_recall"));
+    print(text);
   }
   return 0;
 }
@@ -189,6 +225,11 @@ void add_eval(Command app, Context& context) {
   command
       .option("--own-keys", options->own_keys,
               "Also masks_memory with own keys in these types, comma-separated: f32, f16, int8, pq")
+      .split_at(',');
+  command
+      .option("--skip-recall", options->skip_recall,
+              "Also masks with memory where tokens of which the model is surer than these "
+              "probabilities, comma-separated, are not searched")
       .split_at(',');
   command.option("--work", options->work, "Folder of data sets and stores");
   command.option("--cache", options->cache, "Folder of cached features");

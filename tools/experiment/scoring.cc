@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/interpolate.h"
+
 namespace pema::tools {
 namespace {
 
@@ -57,6 +59,14 @@ std::vector<double> ScoredRows::log_probabilities(Engine& engine, const Lease* l
 double ScoredRows::nll_sum(Engine& engine, const Lease* lease) const {
   const std::vector<double> logs = log_probabilities(engine, lease);
   return -std::accumulate(logs.begin(), logs.end(), 0.0);
+}
+
+std::int64_t ScoredRows::surer_than(double probability) const {
+  std::int64_t count = 0;
+  for (std::int64_t row = 0; row < rows(); ++row) {
+    count += 1.0 / kernels::logit_sums(logits_.view().row_span(row)).sum > probability ? 1 : 0;
+  }
+  return count;
 }
 
 train::TargetProbabilities ScoredRows::sources(Engine& engine, const Lease& lease) const {

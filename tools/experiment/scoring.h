@@ -24,6 +24,8 @@ class ScoredRows {
   [[nodiscard]] double nll_sum(Engine& engine, const Lease* lease) const;
   /// What each source of `lease` alone gives each target, k and T of its schedule.
   [[nodiscard]] train::TargetProbabilities sources(Engine& engine, const Lease& lease) const;
+  /// Rows whose likeliest word has more than `probability` under the base model.
+  [[nodiscard]] std::int64_t surer_than(double probability) const;
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_.rows(); }
 
  private:
