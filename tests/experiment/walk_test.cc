@@ -9,8 +9,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_gguf.h"
 #include "tools/experiment/key_types.h"
-#include "tools/experiment/skipped_recall.h"
 #include "tools/experiment/registry_row.h"
+#include "tools/experiment/skipped_recall.h"
 
 namespace pema::tools {
 namespace {

@@ -1,0 +1,220 @@
+// Nobody reads what they have no right to: people whose rights are granted, revoked and erased
+// while others search. Every entry of a segment carries the segment's number as its token, so that
+// a value tells where it came from. One second by default;
+// PEMA_ISOLATION_SECONDS says otherwise.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "pema/memory_manager.h"
+#include "src/memory/search.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_pool.h"
+
+namespace pema::test {
+namespace {
+
+constexpr std::int64_t kPeople = 200;
+constexpr std::int64_t kTeams = 12;
+constexpr std::int64_t kNumbers = std::int64_t{1} << 20;  // tokens, so segments, there may be
+
+std::chrono::milliseconds duration() {
+  const char* const text = std::getenv("PEMA_ISOLATION_SECONDS");
+  const double seconds = text != nullptr ? std::strtod(text, nullptr) : 1.0;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
+}
+
+/// A unit vector near `centre`, so that everybody's keys lie among everybody else's.
+void fill_key(std::mt19937& random, std::span<float> key) {
+  std::normal_distribution<float> normal;
+  double square = 0;
+  for (float& value : key) {
+    value = 0.5F + 0.3F * normal(random);
+    square += static_cast<double>(value * value);
+  }
+  for (float& value : key) value /= static_cast<float>(std::sqrt(square));
+}
+
+std::shared_ptr<const Segment> numbered_segment(std::mt19937& random, const TinyModel& model,
+                                                std::int32_t number) {
+  Matrix<float> keys(1 + static_cast<std::int64_t>(random() % 40), kHidden);
+  for (std::int64_t i = 0; i < keys.rows(); ++i) fill_key(random, keys.view().row_span(i));
+  SegmentInfo info;
+  info.model = model.info.fingerprint;
+  info.hidden = kHidden;
+  info.vocab = kNumbers;
+  const Matrix<float>& filled = keys;
+  return Segment::make(info, filled.view(),
+                       std::vector<std::int32_t>(static_cast<std::size_t>(keys.rows()), number));
+}
+
+/// What each generation of each person may read, noted before it is stored.
+class Rights {
+ public:
+  void note(const std::string& name, std::int64_t generation, std::set<std::int32_t> numbers) {
+    const std::lock_guard lock(mutex_);
+    of_[{name, generation}] = std::move(numbers);
+  }
+  [[nodiscard]] std::set<std::int32_t> of(const std::string& name, std::int64_t generation) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = of_.find({name, generation});
+    return found == of_.end() ? std::set<std::int32_t>{} : found->second;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::int64_t>, std::set<std::int32_t>> of_;
+};
+
+class Isolation : public testing::Test {
+ protected:
+  Isolation() : store(Store::open(folder.file("store"), OpenMode::kCreate)) {
+    ModelInfo info = model.info;
+    info.vocab = kNumbers;
+    store.put_model(info, "tiny.gguf");
+    for (std::int64_t team = 0; team < kTeams; ++team) {
+      const std::int32_t number = next_number++;
+      teams.push_back({store
+                           .put_segment(*numbered_segment(random, model, number),
+                                        SegmentKind::kShared, "team" + std::to_string(team))
+                           .id,
+                       number});
+    }
+    for (std::int64_t i = 0; i < kPeople; ++i) write("p" + std::to_string(i));
+  }
+
+  /// Gives `name` a new own segment or lets it keep none, and a random choice of teams.
+  void write(const std::string& name) {
+    ProfileDraft draft;
+    draft.name = name;
+    draft.schedule = {.lambda_own = 0.3, .lambda_shared = 0.3};
+    std::set<std::int32_t> numbers;
+    for (const auto& [id, number] : teams) {
+      if (random() % 3 != 0) continue;
+      draft.segments.push_back(id);
+      numbers.insert(number);
+    }
+    if (random() % 4 != 0) {
+      const std::int32_t number = next_number++;
+      draft.own_segments.push_back(numbered_segment(random, model, number));
+      numbers.insert(number);
+    }
+    rights.note(name, ++generations[name], std::move(numbers));
+    store.put_profile(draft, OnExisting::kReplace);
+  }
+
+  void erase(const std::string& name) {
+    store.remove_profile(name);
+    write(name);  // comes back as somebody else
+  }
+
+  TinyModel model;
+  std::mt19937 random{67};
+  TemporaryFolder folder;
+  Store store;
+  std::vector<std::pair<SegmentId, std::int32_t>> teams;
+  std::int32_t next_number = 0;
+  std::map<std::string, std::int64_t> generations;
+  Rights rights;
+};
+
+/// One batch of random people; every value found must be of a segment that its row may read.
+void search_once(LeaseBook& book, const Rights& rights, std::mt19937& random,
+                 kernels::ThreadPool& pool) {
+  constexpr std::int64_t kRows = 8;
+  std::vector<std::shared_ptr<const Lease>> leases;
+  std::vector<std::vector<std::shared_ptr<const Segment>>> visible;
+  Matrix<float> queries(kRows, kHidden);
+  std::vector<memory::SearchRow> rows;
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    try {
+      leases.push_back(book.acquire("p" + std::to_string(random() % kPeople)));
+    } catch (const Error& error) {
+      ASSERT_EQ(error.code(), ErrorCode::kNotFound) << error.what();  // erased at this moment
+      continue;
+    }
+    visible.push_back(leases.back()->own);
+    visible.back().insert(visible.back().end(), leases.back()->shared.begin(),
+                          leases.back()->shared.end());
+  }
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    const std::span<float> query = queries.view().row_span(static_cast<std::int64_t>(i));
+    fill_key(random, query);
+    rows.push_back({visible[i], query, 20});
+  }
+  const auto found = memory::search(rows, pool);
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    const std::set<std::int32_t> allowed = rights.of(leases[i]->name, leases[i]->generation);
+    ASSERT_EQ(visible[i].size(), allowed.size()) << leases[i]->name;
+    for (const Neighbour& neighbour : found[i]) {
+      ASSERT_TRUE(allowed.contains(neighbour.token))
+          << leases[i]->name << " generation " << leases[i]->generation << " read segment "
+          << neighbour.token;
+    }
+  }
+}
+
+TEST_F(Isolation, NoRowEverReadsOutsideItsRights) {
+  const Store reading = Store::open(folder.file("store"), OpenMode::kReadOnly);
+  MemoryOptions options;
+  options.budget_bytes = std::int64_t{1} << 20;  // room for some of the segments
+  LeaseBook book(reading, model.info, std::make_shared<MemoryManager>(options));
+  std::atomic<bool> stop = false;
+  std::atomic<std::int64_t> searches = 0;
+  std::vector<std::thread> readers;
+  for (unsigned t = 0; t < 3; ++t) {
+    readers.emplace_back([&, t] {
+      std::mt19937 own_random(100 + t);
+      kernels::ThreadPool pool(1);
+      while (!stop && !testing::Test::HasFatalFailure()) {
+        search_once(book, rights, own_random, pool);
+        ++searches;
+      }
+    });
+  }
+  const auto end = std::chrono::steady_clock::now() + duration();
+  while (std::chrono::steady_clock::now() < end) {
+    const std::string name = "p" + std::to_string(random() % kPeople);
+    if (random() % 4 == 0) {
+      erase(name);
+    } else {
+      write(name);
+    }
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_GT(searches.load(), 0);
+  EXPECT_TRUE(store.verify().empty());
+}
+
+TEST_F(Isolation, OtherPeopleDoNotMoveARow) {
+  const auto neighbours_of = [&](const std::string& name) {
+    LeaseBook book(store, model.info);
+    const auto lease = book.acquire(name);
+    Matrix<float> query(1, kHidden);
+    std::mt19937 fixed(5);
+    fill_key(fixed, query.view().row_span(0));
+    kernels::ThreadPool pool(2);
+    std::vector<std::pair<float, std::int32_t>> found;
+    for (const auto* segments : {&lease->own, &lease->shared}) {
+      const std::vector<memory::SearchRow> rows{{*segments, query.view().row_span(0), 20}};
+      const auto nearest = memory::search(rows, pool);
+      for (const Neighbour& n : nearest[0]) found.emplace_back(n.distance, n.token);
+    }
+    return found;
+  };
+  const auto before = neighbours_of("p7");
+  for (int i = 0; i < 50; ++i) write("new" + std::to_string(i));
+  for (int i = 0; i < 20; ++i) erase("p" + std::to_string(20 + i));
+  EXPECT_EQ(neighbours_of("p7"), before);
+}
+
+}  // namespace
+}  // namespace pema::test
