@@ -22,6 +22,7 @@
 #include "pema/codebook.h"
 #include "pema/error.h"
 #include "pema/plm/openmp.h"
+#include "pema/recall_index.h"
 
 namespace pema::bench {
 namespace {
@@ -31,6 +32,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kContext = 1024;
 constexpr std::int64_t kOwnKeys = 600;
 constexpr std::int64_t kSharedKeys = 34000;
+constexpr double kWantedRecall = 0.95;
 constexpr double kSkipAbove = 0.9;  // docs/decisions/0009-search.md
 
 struct Keys {
@@ -102,8 +104,16 @@ struct Bench {
     options.threads = threads;
     options.executor = plm::openmp_executor();
     Engine engine(model->info(), model->head(), options);
-    options.skip_recall_above = kSkipAbove;
-    Engine skipping(model->info(), model->head(), options);
+    EngineOptions skipping_options = options;
+    skipping_options.skip_recall_above = kSkipAbove;
+    Engine skipping(model->info(), model->head(), skipping_options);
+    const std::string index_path = keys_path + ".index";
+    const OpenedRecallIndex index =
+        open_recall_index(index_path, {&exact.shared, 1}, {.threads = threads});
+    options.recall_index = index.index;
+    Engine indexed(model->info(), model->head(), options);
+    options.wanted_recall = kWantedRecall;
+    Engine approximate(model->info(), model->head(), options);
     PlainLlama plain(model_path, kContext, threads);
     const std::vector<std::int32_t> prompt = model->tokenise(kPrompt);
     Json result;
@@ -118,12 +128,18 @@ struct Bench {
     std::vector<Way> ways{{"masks", &engine, masks}};
     for (const KeyType type :
          {KeyType::kFloat32, KeyType::kFloat16, KeyType::kInt8, KeyType::kProductQuantised}) {
-      const Memory memory = memory_of(model->info(), real, type, codebook);
+      const Memory memory =
+          type == KeyType::kFloat32 ? exact : memory_of(model->info(), real, type, codebook);
       const std::string name(to_string(type));
       const auto lease = with_memory(*masks, memory);
       ways.push_back({name, &engine, lease});
       ways.push_back({name + "_skip", &skipping, lease});
       result["bytes"][name] = memory.bytes();
+      if (type != KeyType::kFloat32) continue;
+      ways.push_back({name + "_index", &indexed, lease});
+      ways.push_back({name + "_index_95", &approximate, lease});
+      result["bytes"][name + "_index"] = memory.bytes() + index.bytes;
+      result["bytes"][name + "_index_95"] = memory.bytes() + index.bytes;
     }
     for (std::int64_t round = -1; round < rounds; ++round) {  // the first one warms up
       const auto keep = [&](const std::string& name, double value) {

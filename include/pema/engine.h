@@ -18,6 +18,7 @@
 #include "pema/memory.h"
 #include "pema/model.h"
 #include "pema/number_type.h"
+#include "pema/recall_index.h"
 #include "pema/schedule.h"
 #include "pema/store.h"
 
@@ -132,6 +133,12 @@ struct EngineOptions {
   /// model nothing are always searched. After the adaptive retrieval of He et al. 2021 (arXiv
   /// 2109.04212, section 4.2); what it costs: docs/decisions/0009-search.md.
   double skip_recall_above = 1.0;
+  /// Makes recall from the segments that it holds faster; a planner chooses for each row. Segments
+  /// that it does not hold are searched as without it. Null: none.
+  std::shared_ptr<const RecallIndex> recall_index = {};
+  /// The share of the true nearest neighbours that rows which see 20,000 keys and more are to find
+  /// on average through the index, in (0, 1]. 1: all, the bits of a search without index.
+  double wanted_recall = 1.0;
   /// Keeps what `cache_bytes` speaks of, within one budget with everything else that it holds;
   /// `cache_bytes`, or the budget where that is less, is then only what the planner counts on.
   /// Engines of other threads may share it. Nothing is refused: what finds no room is used and not

@@ -179,6 +179,8 @@ Engine::Engine(const ModelInfo& model, const Head& head, EngineOptions options) 
   engine::check_expectations(options);
   PEMA_CHECK(options.neglected_mass >= 0.0 && options.neglected_mass <= 0.1, kInvalidArgument,
              "neglected_mass is ", options.neglected_mass, "; it must lie in [0, 0.1]");
+  PEMA_CHECK(options.wanted_recall > 0.0 && options.wanted_recall <= 1.0, kInvalidArgument,
+             "wanted_recall is ", options.wanted_recall, "; it must lie in (0, 1]");
   PEMA_CHECK(options.skip_recall_above > 0.0 && options.skip_recall_above <= 1.0, kInvalidArgument,
              "skip_recall_above is ", options.skip_recall_above, "; it must lie in (0, 1]");
   impl_ = std::unique_ptr<Impl>(new Impl{engine::Context(model, head, options)});

@@ -4,7 +4,7 @@
 
 #include "pema/gate.h"
 #include "pema/memory.h"
-#include "src/memory/search.h"
+#include "src/memory/index_search.h"
 
 namespace pema::engine {
 namespace {
@@ -48,7 +48,8 @@ Recalled recall_all(Context& context, const Walk& walk) {
           {own ? lease.own : lease.shared, keys.view().row_span(at), recall_of(lease).neighbours});
     }
   }
-  const std::vector<std::vector<Neighbour>> found = memory::search(searched, context.pool);
+  const std::vector<std::vector<Neighbour>> found = memory::search(
+      searched, context.pool, context.options.recall_index.get(), {context.options.wanted_recall});
   for (std::size_t s = 0; s < found.size(); ++s) {
     const Source& source = recalled.sources[s];
     const Lease& lease = *walk.batch->leases[source.row];

@@ -18,7 +18,7 @@ LAYER = {
 BELOW = {("src/memory", "kernels")}
 # Public headers belong to the layer that implements them.
 PUBLIC = {
-    "pema/store.h": 1, "pema/memory.h": 1, "pema/codebook.h": 1, "pema/memory_manager.h": 1, "pema/top_words.h": 1,
+    "pema/store.h": 1, "pema/memory.h": 1, "pema/codebook.h": 1, "pema/memory_manager.h": 1, "pema/recall_index.h": 1, "pema/top_words.h": 1,
     "pema/data/": 1, "pema/engine.h": 2, "pema/costs.h": 2, "pema/planner.h": 2, "pema/memory_plan.h": 2,
     "pema/train/": 2, "pema/plm/": 2,
 }
