@@ -46,7 +46,9 @@ Json full_report(int people) {
       {"id": "masks", "label": "shared + masks", "bytes_per_person": 128, "nll": 3.487,
        "gain": 0.98, "gain_low": 0.86, "gain_high": 1.08},
       {"id": "masks_memory", "label": "masks + memory", "bytes_per_person": 1383128, "nll": 3.188,
-       "gain": 1.279, "gain_low": 1.1, "gain_high": 1.4}],
+       "gain": 1.279, "gain_low": 1.1, "gain_high": 1.4},
+      {"id": "masks_memory_gate", "label": "masks + memory, gate", "bytes_per_person": 1383128,
+       "nll": 3.011, "gain": 1.456}],
     "gain_users_share": 1.0,
     "bytes_per_profile": {"mask": 128, "registry_row": 190, "own_adapter": 36864,
                           "own_segment": 1383000},
@@ -102,6 +104,7 @@ TEST(ReportHtml, AFullReportShowsEverySectionAndItsFigures) {
                               "mask per person lower the mean loss on their test tokens from 4.467 "
                               "to 3.487 nats (gain +0.980, 95 % interval +0.860 to +1.080); with "
                               "memory it is 3.188. With the mask alone, every one of them gains."));
+  EXPECT_THAT(page, HasSubstr("weighed by the gate</dt><dd>3.011 "));
   EXPECT_THAT(page, HasSubstr("minimum 3.500 at \xCE\xBB = 0.8<"));
   EXPECT_THAT(page, HasSubstr("10 of 10 people gain"));
   EXPECT_THAT(page, HasSubstr("<td class=\"n\">1.38 TB</td>"));

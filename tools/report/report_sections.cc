@@ -87,6 +87,9 @@ std::string headline_section(const Json& report) {
   out += figure_box("Base model", fixed(*base->nll, 3), "nats");
   out += figure_box("Pool and mask", fixed(*masks->nll, 3), "nats");
   if (memory != nullptr) out += figure_box("Pool, mask, memory", fixed(*memory->nll, 3), "nats");
+  if (const Method* gate = find_method(methods, "masks_memory_gate"); gate != nullptr) {
+    out += figure_box("The same, weighed by the gate", fixed(*gate->nll, 3), "nats");
+  }
   if (masks->bytes) out += figure_box("Mask, per person", fixed(*masks->bytes, 0), "bytes");
   out += "</dl>\n";
   if (const double gain = *base->nll - *masks->nll; gain > 0 && gain < 20) {
