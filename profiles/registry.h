@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +15,7 @@
 #include "pema/store.h"
 #include "profiles/object_folder.h"
 #include "profiles/sqlite/database.h"
+#include "src/core/weak_shelf.h"
 
 namespace pema::profiles {
 
@@ -97,8 +97,7 @@ class Registry {
   std::string folder_;
   sqlite::Database database_;
   ObjectFolder objects_;
-  std::mutex loaded_codebooks_mutex_;  ///< segments are loaded from several threads
-  std::map<Digest, std::weak_ptr<const Codebook>> loaded_codebooks_;
+  core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads
 };
 
 /// Throws kInvalidArgument when a text is longer than the store keeps.

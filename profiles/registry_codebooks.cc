@@ -24,14 +24,6 @@ CodebookRecord read_codebook(const sqlite::Query& row) {
   return record;
 }
 
-void bind_name(sqlite::Query& query, int place, const std::string& name) {
-  if (name.empty()) {
-    query->bind_null(place);
-  } else {
-    query->bind(place, std::string_view(name));
-  }
-}
-
 }  // namespace
 
 void Registry::put_codebook_object(const Codebook& codebook) {
@@ -60,8 +52,8 @@ CodebookRecord Registry::put_codebook(const Codebook& codebook, const std::strin
     sqlite::Query insert = database_.query(
         "INSERT INTO codebook (name, digest, model, site, hidden, parts, bytes) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
-    bind_name(insert, 1, name);
-    insert->bind(2, codebook.digest())
+    insert->bind_name(1, name)
+        .bind(2, codebook.digest())
         .bind(3, model.id.value)
         .bind(4, static_cast<std::int64_t>(info.site))
         .bind(5, info.hidden)
@@ -92,17 +84,8 @@ std::optional<CodebookRecord> Registry::find_codebook(const Digest& digest) {
 }
 
 std::shared_ptr<const Codebook> Registry::load_codebook(const Digest& digest) {
-  {
-    const std::lock_guard lock(loaded_codebooks_mutex_);
-    if (auto held = loaded_codebooks_[digest].lock()) return held;
-  }
-  // Without the lock: nobody waits for another's file.
-  std::shared_ptr<const Codebook> codebook = Codebook::open(objects_.path(digest), digest);
-  const std::lock_guard lock(loaded_codebooks_mutex_);
-  std::weak_ptr<const Codebook>& slot = loaded_codebooks_[digest];
-  if (auto faster = slot.lock()) return faster;
-  slot = codebook;
-  return codebook;
+  return loaded_codebooks_.get(digest,
+                               [&] { return Codebook::open(objects_.path(digest), digest); });
 }
 
 bool Registry::remove_codebook(std::string_view name) {
@@ -123,7 +106,7 @@ void Registry::drop_unneeded_codebook(CodebookId id) {
   if (!drop->bind(1, id.value).step()) return;
   const Digest digest = drop->digest(0);
   drop->run();
-  loaded_codebooks_.erase(digest);
+  loaded_codebooks_.forget(digest);
   sqlite::Query doom = database_.query("INSERT OR IGNORE INTO doomed (object) VALUES (?1)");
   doom->bind(1, digest).run();
 }

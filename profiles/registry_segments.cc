@@ -73,11 +73,7 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
   sqlite::Query insert = database_.query(
       "INSERT INTO segment (name, kind, digest, model, site, hidden, vocab, entries, bytes, keys, "
       "codebook) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
-  if (name.empty()) {
-    insert->bind_null(1);
-  } else {
-    insert->bind(1, std::string_view(name));
-  }
+  insert->bind_name(1, name);
   if (codebook) {
     insert->bind(11, codebook->id.value);
   } else {

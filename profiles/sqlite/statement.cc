@@ -50,6 +50,10 @@ Statement& Statement::bind_null(int index) {
   return *this;
 }
 
+Statement& Statement::bind_name(int index, std::string_view name) {
+  return name.empty() ? bind_null(index) : bind(index, name);
+}
+
 bool Statement::step() {
   const int code = sqlite3_step(handle_);
   if (code == SQLITE_ROW) return true;

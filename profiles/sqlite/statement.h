@@ -33,6 +33,8 @@ class Statement {
   Statement& bind(int index, std::span<const std::byte> blob);
   Statement& bind(int index, const Digest& digest);
   Statement& bind_null(int index);
+  /// NULL for an empty name.
+  Statement& bind_name(int index, std::string_view name);
 
   /// Goes to the next row; false after the last. Throws as Database::raise.
   bool step();

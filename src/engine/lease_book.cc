@@ -1,46 +1,16 @@
 // The only file of the engine that reads the store. Rows are read under a lock, for a Store is for
 // one thread at a time; object files are mapped and checked without it.
 #include <algorithm>
-#include <map>
 #include <mutex>
 
 #include "pema/engine.h"
 #include "pema/error.h"
 #include "pema/memory_manager.h"
+#include "src/core/weak_shelf.h"
 #include "src/engine/memory_size.h"
 
 namespace pema {
 namespace {
-
-/// What is mapped already, by content, as long as a lease holds it. Thread-safety: any thread.
-template <typename T>
-class WeakShelf {
- public:
-  template <typename Load>
-  std::shared_ptr<const T> get(const Digest& digest, const Load& load) {
-    if (std::shared_ptr<const T> held = find(digest)) return held;
-    std::shared_ptr<const T> loaded = load();
-    const std::lock_guard lock(mutex_);
-    std::weak_ptr<const T>& slot = shelf_[digest];
-    if (std::shared_ptr<const T> faster = slot.lock()) return faster;
-    slot = loaded;
-    return loaded;
-  }
-  /// Forgets what nobody holds any more.
-  void sweep() {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(shelf_, [](const auto& item) { return item.second.expired(); });
-  }
-
- private:
-  std::shared_ptr<const T> find(const Digest& digest) {
-    const std::lock_guard lock(mutex_);
-    const auto found = shelf_.find(digest);
-    return found == shelf_.end() ? nullptr : found->second.lock();
-  }
-  std::mutex mutex_;
-  std::map<Digest, std::weak_ptr<const T>> shelf_;
-};
 
 /// What a profile's row and the rows that it names say.
 struct Rows {
@@ -57,8 +27,8 @@ struct LeaseBook::Impl {
   ModelInfo model;
   std::shared_ptr<MemoryManager> memory;
   std::mutex store_mutex;
-  WeakShelf<Pool> pools;
-  WeakShelf<Segment> segments;
+  core::WeakShelf<Pool> pools;
+  core::WeakShelf<Segment> segments;
 
   void check_model(const ProfileRecord& profile, const Digest& made_for, const char* what) const {
     PEMA_CHECK(made_for == model.fingerprint, kMismatch, "profile '", profile.name, "': its ", what,
