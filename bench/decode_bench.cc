@@ -8,8 +8,6 @@
 // adapters, int8 projection, mixture algebra, residual form.
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -21,6 +19,7 @@
 #include "bench/decode/neglect.h"
 #include "bench/decode/plain_llama.h"
 #include "bench/decode/random_profiles.h"
+#include "bench/decode/reply_program.h"
 #include "pema/engine.h"
 #include "pema/error.h"
 #include "pema/plm/language_model.h"
@@ -151,27 +150,13 @@ struct Bench {
   }
 };
 
-int run(int argc, char** argv) {
-  if (argc < 3) {
-    std::fputs("usage: decode_bench MODEL.gguf LORA.gguf [ROUNDS [TOKENS [THREADS]]]\n", stderr);
-    return 2;
-  }
-  const auto number = [&](int i, std::int64_t otherwise) -> std::int64_t {
-    return argc > i ? std::strtoll(argv[i], nullptr, 10) : otherwise;
-  };
-  Bench bench{argv[1], argv[2], number(3, 9), number(4, 96), number(5, 2)};
-  std::puts(bench.run().dump().c_str());
-  return 0;
-}
-
 }  // namespace
 }  // namespace pema::bench
 
 int main(int argc, char** argv) {
-  try {
-    return pema::bench::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "decode_bench: %s\n", error.what());
-    return 1;
-  }
+  return pema::bench::run_reply_program(
+      argc, argv, "decode_bench", "LORA.gguf", [](const pema::bench::ReplyArguments& a) {
+        pema::bench::Bench bench{a.model_path, a.second_path, a.rounds, a.tokens, a.threads};
+        return bench.run();
+      });
 }

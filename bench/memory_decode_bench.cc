@@ -6,8 +6,6 @@
 // own segment of 600 and a shared one of 34,000 real recall keys (memory_keys). Prints one JSON
 // object: tokens per second of each way in every round (they take turns within a round) and bytes
 // of the memories. Constant weights, so that recall counts as it does without a gate.
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -18,6 +16,7 @@
 #include "bench/decode/generate.h"
 #include "bench/decode/plain_llama.h"
 #include "bench/decode/random_profiles.h"
+#include "bench/decode/reply_program.h"
 #include "bench/memory/real_keys.h"
 #include "pema/codebook.h"
 #include "pema/error.h"
@@ -154,28 +153,13 @@ struct Bench {
   }
 };
 
-int run(int argc, char** argv) {
-  if (argc < 3) {
-    std::fputs("usage: memory_decode_bench MODEL.gguf REAL_KEYS [ROUNDS [TOKENS [THREADS]]]\n",
-               stderr);
-    return 2;
-  }
-  const auto number = [&](int i, std::int64_t otherwise) -> std::int64_t {
-    return argc > i ? std::strtoll(argv[i], nullptr, 10) : otherwise;
-  };
-  Bench bench{argv[1], argv[2], number(3, 9), number(4, 96), number(5, 2)};
-  std::puts(bench.run().dump().c_str());
-  return 0;
-}
-
 }  // namespace
 }  // namespace pema::bench
 
 int main(int argc, char** argv) {
-  try {
-    return pema::bench::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "memory_decode_bench: %s\n", error.what());
-    return 1;
-  }
+  return pema::bench::run_reply_program(
+      argc, argv, "memory_decode_bench", "REAL_KEYS", [](const pema::bench::ReplyArguments& a) {
+        pema::bench::Bench bench{a.model_path, a.second_path, a.rounds, a.tokens, a.threads};
+        return bench.run();
+      });
 }
