@@ -3,30 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
+#include "kernels/code_rounding.h"
 #include "kernels/key_rotation.h"
 
 namespace pema::kernels {
-namespace {
-
-constexpr float kLargest = 127;
-
-/// The next float at or above `value`.
-float up(double value) {
-  const auto rounded = static_cast<float>(value);
-  return static_cast<double>(rounded) >= value
-             ? rounded
-             : std::nextafter(rounded, std::numeric_limits<float>::infinity());
-}
-
-float largest_of(std::span<const float> values) {
-  float largest = 0;
-  for (const float value : values) largest = std::max(largest, std::abs(value));
-  return largest;
-}
-
-}  // namespace
 
 KeyCodes::KeyCodes(const KeyRows& keys) : rows_(keys.rows()), cols_(keys.cols()) {
   const auto padded = static_cast<std::size_t>(blocks() * kBlock);
@@ -53,17 +34,17 @@ KeyCodes::KeyCodes(const KeyRows& keys) : rows_(keys.rows()), cols_(keys.cols())
     scales_[static_cast<std::size_t>(i)] = scale;
     longest = std::max(longest, measure(i, key, scale));
   }
-  longest_ = up(std::sqrt(longest));
+  longest_ = float_at_least(std::sqrt(longest));
 }
 
 float KeyCodes::round(std::int64_t index, std::span<const float> key) {
-  const float scale = largest_of(key) / kLargest;
+  const float scale = largest_magnitude(key) / kLargestCode;
   const float inverse = scale > 0 ? 1 / scale : 0;
   std::int8_t* const out =
       codes_.data() + index / kBlock * pairs() * kBlock * 2 + index % kBlock * 2;
   for (std::int64_t c = 0; c < cols_; ++c) {
-    const float q =
-        std::clamp(std::nearbyint(key[static_cast<std::size_t>(c)] * inverse), -kLargest, kLargest);
+    const float q = std::clamp(std::nearbyint(key[static_cast<std::size_t>(c)] * inverse),
+                               -kLargestCode, kLargestCode);
     out[c / 2 * kBlock * 2 + c % 2] = static_cast<std::int8_t>(q);
   }
   return scale;
@@ -83,7 +64,7 @@ double KeyCodes::measure(std::int64_t index, std::span<const float> key, float s
     length += rounded * rounded;
   }
   squares_[static_cast<std::size_t>(index)] = static_cast<float>(square);
-  residuals_[static_cast<std::size_t>(index)] = up(std::sqrt(rest));
+  residuals_[static_cast<std::size_t>(index)] = float_at_least(std::sqrt(rest));
   return length;
 }
 
@@ -97,7 +78,7 @@ QueryCode::QueryCode(std::span<const float> query) : pairs((query.size() + 1) / 
   // 127 |q| d stays below 2^31.
   const double room = 2147483647.0 / (127.0 * static_cast<double>(query.size()));
   const double largest = std::floor(std::min(32767.0, room));
-  step = static_cast<float>(static_cast<double>(largest_of(query)) / std::max(largest, 1.0));
+  step = static_cast<float>(static_cast<double>(largest_magnitude(query)) / std::max(largest, 1.0));
   for (std::size_t c = 0; c < query.size(); ++c) {
     const auto value = static_cast<double>(query[c]);
     const double q =

@@ -231,7 +231,6 @@ class Search {
     return squared_distance(query.query, set.keys.row(candidate.row, buffer), d_);
   }
 
-  /// Distances of the candidates, most promising first, until none can matter.
   [[nodiscard]] std::vector<NearKey> nearest(
       std::size_t q, const std::vector<std::vector<Shortlist>>& found) const {
     const KeyQuery& query = queries_[q];
@@ -240,31 +239,14 @@ class Search {
       const auto& some = lists[q].candidates();
       candidates.insert(candidates.end(), some.begin(), some.end());
     }
-    std::sort(candidates.begin(), candidates.end(),
-              [](const Candidate& a, const Candidate& b) { return a.lower < b.lower; });
-    const auto before = [](const NearKey& a, const NearKey& b) {
-      if (a.distance != b.distance) return a.distance < b.distance;
-      return a.place != b.place ? a.place < b.place : a.row < b.row;
-    };
-    std::vector<NearKey> heap;  // the last on top
     std::vector<float> buffer(static_cast<std::size_t>(d_));
-    for (const Candidate& candidate : candidates) {
-      const bool full = std::ssize(heap) == query.count;
-      if (full && candidate.lower > heap.front().distance) break;
-      const auto set =
-          static_cast<std::size_t>(query.sets[static_cast<std::size_t>(candidate.place)]);
-      const NearKey key{distance(query, sets_[set], candidate, buffer.data()), candidate.place,
-                        candidate.row};
-      if (full && !before(key, heap.front())) continue;
-      if (full) {
-        std::pop_heap(heap.begin(), heap.end(), before);
-        heap.pop_back();
-      }
-      heap.push_back(key);
-      std::push_heap(heap.begin(), heap.end(), before);
-    }
-    std::sort_heap(heap.begin(), heap.end(), before);
-    return heap;
+    return nearest_candidates(
+        std::move(candidates), query.count, [&](const Candidate& candidate) -> NearKey {
+          const auto set =
+              static_cast<std::size_t>(query.sets[static_cast<std::size_t>(candidate.place)]);
+          return {distance(query, sets_[set], candidate, buffer.data()), candidate.place,
+                  candidate.row};
+        });
   }
 
   std::span<const KeySet> sets_;

@@ -7,6 +7,7 @@
 
 #include "kernels/key_codes.h"
 #include "kernels/key_rows.h"
+#include "kernels/near_key.h"
 #include "kernels/parallel.h"
 #include "kernels/product_codes.h"
 #include "pema/tensor_view.h"
@@ -38,23 +39,14 @@ struct KeyQuery {
   std::int64_t count = 0;              ///< k >= 1
 };
 
-/// A key that was found.
-struct NearKey {
-  float distance = 0;      ///< squared_distance to the query, or product_distances
-  std::int32_t place = 0;  ///< of its set in KeyQuery::sets
-  std::int64_t row = 0;    ///< of the set's keys
-  bool operator==(const NearKey&) const = default;
-};
-
 /// For every query the min(count, keys it may see) nearest keys, nearest first; of equal distances
 /// the lower (place, row) first, whatever the types of their sets. Exact for the decoded keys: the
-/// codes only spare distances that cannot matter. Keys
-/// that several queries see are read once for up to 8 of them. Results depend on nothing but the
-/// query and its sets: not on the other queries or the threads, and, product-quantised keys apart,
-/// not on the processor. Throws
-/// kInvalidArgument on a count below 1, a set that does not exist, is named twice by a query or has
-/// codes of another shape, and queries that are not finite, naming the query. Thread-safety:
-/// reentrant apart from `pool`.
+/// codes only spare distances that cannot matter. Keys that several queries see are read once for
+/// up to 8 of them. Results depend on nothing but the query and its sets: not on the other queries
+/// or the threads, and, product-quantised keys apart, not on the processor. Throws kInvalidArgument
+/// on a count below 1, a set that does not exist, is named twice by a query or has codes of another
+/// shape, and queries that are not finite, naming the query. Thread-safety: reentrant apart from
+/// `pool`.
 [[nodiscard]] std::vector<std::vector<NearKey>> nearest_keys(std::span<const KeySet> sets,
                                                              std::span<const KeyQuery> queries,
                                                              std::int64_t d, ThreadPool& pool);

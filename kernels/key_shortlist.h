@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/near_key.h"
+
 namespace pema::kernels {
 
 /// A key that may be among the nearest: its distance is at least `lower`. `place` and `row` say
@@ -59,5 +61,29 @@ class KeyShortlist {
   std::vector<float> uppers_;  // the largest on top
   std::vector<KeyCandidate> candidates_;
 };
+
+/// The `count` nearest of one query's candidates, nearest first. `compute` gives a candidate's
+/// NearKey; it is asked for the most promising first, until none can matter.
+template <typename Compute>
+[[nodiscard]] std::vector<NearKey> nearest_candidates(std::vector<KeyCandidate> candidates,
+                                                      std::int64_t count, const Compute& compute) {
+  std::sort(candidates.begin(), candidates.end(),
+            [](const KeyCandidate& a, const KeyCandidate& b) { return a.lower < b.lower; });
+  std::vector<NearKey> heap;  // the last on top
+  for (const KeyCandidate& candidate : candidates) {
+    const bool full = std::ssize(heap) == count;
+    if (full && candidate.lower > heap.front().distance) break;
+    const NearKey key = compute(candidate);
+    if (full && !nearer(key, heap.front())) continue;
+    if (full) {
+      std::pop_heap(heap.begin(), heap.end(), nearer);
+      heap.pop_back();
+    }
+    heap.push_back(key);
+    std::push_heap(heap.begin(), heap.end(), nearer);
+  }
+  std::sort_heap(heap.begin(), heap.end(), nearer);
+  return heap;
+}
 
 }  // namespace pema::kernels

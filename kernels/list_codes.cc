@@ -2,26 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "kernels/code_rounding.h"
 
 namespace pema::kernels {
 namespace {
-
-constexpr float kLargest = 127;
-
-/// The next float at or above `value`.
-float up(double value) {
-  const auto rounded = static_cast<float>(value);
-  return static_cast<double>(rounded) >= value
-             ? rounded
-             : std::nextafter(rounded, std::numeric_limits<float>::infinity());
-}
-
-float largest_of(const float* values, std::int64_t count) {
-  float largest = 0;
-  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
-  return largest;
-}
 
 // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, and vectorises.
 float nearest_integer(float value) {
@@ -33,20 +18,20 @@ float nearest_integer(float value) {
 
 ListCode encode_offset(const float* offset, std::int64_t cols, std::int64_t place,
                        std::uint8_t* block) {
-  const float scale = largest_of(offset, cols) / kLargest;
+  const float scale = largest_magnitude({offset, static_cast<std::size_t>(cols)}) / kLargestCode;
   const float inverse = scale > 0 ? 1 / scale : 0;
   double square = 0;
   double rest = 0;
   for (std::int64_t c = 0; c < (cols + 3) / 4 * 4; ++c) {
     const float value = c < cols ? offset[c] : 0.0F;
-    const float q = std::clamp(nearest_integer(value * inverse), -kLargest, kLargest);
+    const float q = std::clamp(nearest_integer(value * inverse), -kLargestCode, kLargestCode);
     block[(c / 4 * ListCodes::kBlock + place) * 4 + c % 4] =
         static_cast<std::uint8_t>(static_cast<int>(q) + 128);
     const double left = static_cast<double>(value) - static_cast<double>(scale) * q;
     square += static_cast<double>(value) * static_cast<double>(value);
     rest += left * left;
   }
-  return {scale, static_cast<float>(std::sqrt(square)), up(std::sqrt(rest))};
+  return {scale, static_cast<float>(std::sqrt(square)), float_at_least(std::sqrt(rest))};
 }
 
 }  // namespace pema::kernels

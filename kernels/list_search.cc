@@ -210,7 +210,6 @@ class ListSearch {
     }
   }
 
-  /// Distances of the candidates, most promising first, until none can matter.
   [[nodiscard]] std::vector<NearKey> nearest(std::size_t r,
                                              const std::vector<std::vector<KeyShortlist>>& found) {
     std::vector<KeyCandidate> candidates = std::move(prepared_[r].candidates);
@@ -218,34 +217,18 @@ class ListSearch {
       const auto& some = lists[r].candidates();
       candidates.insert(candidates.end(), some.begin(), some.end());
     }
-    std::sort(candidates.begin(), candidates.end(),
-              [](const KeyCandidate& a, const KeyCandidate& b) { return a.lower < b.lower; });
-    const auto before = [](const NearKey& a, const NearKey& b) {
-      if (a.distance != b.distance) return a.distance < b.distance;
-      return a.place != b.place ? a.place < b.place : a.row < b.row;
-    };
-    std::vector<NearKey> heap;  // the last on top
     std::vector<float> buffer(static_cast<std::size_t>(lists_.cols));
     std::int64_t computed = 0;
-    for (const KeyCandidate& candidate : candidates) {
-      const bool full = std::ssize(heap) == rows_[r].count;
-      if (full && candidate.lower > heap.front().distance) break;
+    const auto compute = [&](const KeyCandidate& candidate) -> NearKey {
+      ++computed;
       const auto row = static_cast<std::int32_t>(candidate.row);
       const float* const key = read_(candidate.place, row, buffer.data());
-      const NearKey near{squared_distance(rows_[r].query, key, lists_.cols),
-                         rows_[r].place[static_cast<std::size_t>(candidate.place)], row};
-      ++computed;
-      if (full && !before(near, heap.front())) continue;
-      if (full) {
-        std::pop_heap(heap.begin(), heap.end(), before);
-        heap.pop_back();
-      }
-      heap.push_back(near);
-      std::push_heap(heap.begin(), heap.end(), before);
-    }
+      return {squared_distance(rows_[r].query, key, lists_.cols),
+              rows_[r].place[static_cast<std::size_t>(candidate.place)], row};
+    };
+    auto result = nearest_candidates(std::move(candidates), rows_[r].count, compute);
     computed_ += computed;
-    std::sort_heap(heap.begin(), heap.end(), before);
-    return heap;
+    return result;
   }
 
   static constexpr std::int64_t kBlock = ListCodes::kBlock;

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "pema/error.h"
-#include "pema/top_words.h"
 
 namespace pema {
 namespace {

@@ -48,11 +48,6 @@ Split split(const SearchRow& row, std::size_t number, const SegmentIndex& index)
   return out;
 }
 
-bool before(const kernels::NearKey& a, const kernels::NearKey& b) {
-  if (a.distance != b.distance) return a.distance < b.distance;
-  return a.place != b.place ? a.place < b.place : a.row < b.row;
-}
-
 }  // namespace
 
 SearchPlan plan_search(const SegmentIndex* index, std::int64_t indexed, std::int64_t rest,
@@ -110,7 +105,7 @@ std::vector<std::vector<Neighbour>> search(std::span<const SearchRow> rows,
     }
     std::vector<kernels::NearKey> both;
     std::merge(found[r].begin(), found[r].end(), near[i].begin(), near[i].end(),
-               std::back_inserter(both), before);
+               std::back_inserter(both), kernels::nearer);
     if (std::ssize(both) > rows[r].k) both.resize(static_cast<std::size_t>(rows[r].k));
     found[r] = std::move(both);
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <random>
+#include <utility>
 
 #include "kernels/key_rotation.h"
 #include "pema/error.h"
@@ -68,6 +69,11 @@ const float* SegmentIndex::key(std::int32_t segment, std::int32_t row, float* bu
   return buffer;
 }
 
+void SegmentIndex::copy_key(std::int32_t segment, std::int32_t row, float* out) const {
+  const float* const from = key(segment, row, out);
+  if (from != out) std::copy_n(from, segments_[0]->info().hidden, out);
+}
+
 const IndexMeasure& SegmentIndex::measure(double share, double recall) const {
   std::size_t s = 0;
   while (s + 1 < std::size(kMeasuredShares) && kMeasuredShares[s] > share) ++s;
@@ -76,83 +82,129 @@ const IndexMeasure& SegmentIndex::measure(double share, double recall) const {
   return measures_[s * kLevels + level];
 }
 
-/// For keys of the index as queries, each without itself: in which of the query's nearest lists do
-/// its neighbours lie?
+/// Searches with keys of the index as queries, each without itself: in which of a query's nearest
+/// lists do its neighbours lie?
+class IndexTrial {
+ public:
+  IndexTrial(const SegmentIndex& index, kernels::ThreadPool& pool)
+      : index_(index), pool_(pool), queries_(kMeasuredRows, index.codes().cols) {
+    const std::vector<std::size_t> places = find_lists();
+    std::mt19937 random(2);
+    for (std::int64_t q = 0; q < kMeasuredRows; ++q) {
+      const std::size_t self = places[random() % places.size()];
+      selves_.push_back(self);
+      index.copy_key(index.codes().segment[self], index.codes().row[self], queries_.row(q));
+      ranks_.push_back(kernels::list_ranks(index.codes(), queries_.row(q)));
+    }
+  }
+
+  /// Of rows that see `share` of the segments, for every level.
+  void measure(double share, std::span<IndexMeasure> out) {
+    see(share);
+    const std::int64_t lists = index_.codes().lists();
+    const auto [found, looked_at] = search(lists);
+    out.back() = {lists, looked_at};
+    const std::vector<std::int64_t> by_rank = count_by_rank(found);
+    for (std::size_t level = 0; level + 1 < kLevels; ++level) {
+      const std::int64_t probes = probes_for(kRecallLevels[level], by_rank);
+      out[level] = {probes, search(probes).second};
+    }
+  }
+
+ private:
+  using Found = std::vector<std::vector<kernels::NearKey>>;
+
+  /// Fills list_of_; places of the keys that are there.
+  std::vector<std::size_t> find_lists() {
+    const kernels::ListCodes& codes = index_.codes();
+    for (const auto& segment : index_.segments()) {
+      list_of_.emplace_back(static_cast<std::size_t>(segment->info().entries));
+    }
+    std::vector<std::size_t> places;
+    for (std::int64_t list = 0; list < codes.lists(); ++list) {
+      const auto at = static_cast<std::size_t>(list);
+      for (std::int64_t p = codes.list_start[at] * kBlock; p < codes.list_start[at + 1] * kBlock;
+           ++p) {
+        const auto place = static_cast<std::size_t>(p);
+        if (codes.segment[place] < 0) continue;
+        places.push_back(place);
+        list_of_[static_cast<std::size_t>(codes.segment[place])]
+                [static_cast<std::size_t>(codes.row[place])] = static_cast<std::int32_t>(list);
+      }
+    }
+    return places;
+  }
+
+  void see(double share) {
+    seen_.assign(static_cast<std::size_t>(kMeasuredRows), {});
+    for (std::int64_t q = 0; q < kMeasuredRows; ++q) {
+      for (std::int64_t number = 0; number < std::ssize(index_.segments()); ++number) {
+        seen_[static_cast<std::size_t>(q)].push_back(
+            sees(q, number, share) ? static_cast<std::int32_t>(number) : -1);
+      }
+    }
+  }
+
+  /// What is found in the nearest `probes` lists, and the keys looked at per row.
+  std::pair<Found, double> search(std::int64_t probes) {
+    std::vector<kernels::ListRow> rows;
+    for (std::int64_t q = 0; q < kMeasuredRows; ++q) {
+      rows.push_back(
+          {queries_.row(q), seen_[static_cast<std::size_t>(q)], kMeasuredNearest + 1, probes});
+    }
+    const auto read = [&](std::int32_t segment, std::int32_t row, float* buffer) {
+      return index_.key(segment, row, buffer);
+    };
+    kernels::ListSearchCounts counts;
+    Found found = kernels::nearest_in_lists(index_.codes(), rows, read, pool_, &counts);
+    return {std::move(found), static_cast<double>(counts.looked_at * kBlock) / kMeasuredRows};
+  }
+
+  /// How many neighbours lie in a query's r-th nearest list.
+  std::vector<std::int64_t> count_by_rank(const Found& found) const {
+    const kernels::ListCodes& codes = index_.codes();
+    std::vector<std::int64_t> by_rank(static_cast<std::size_t>(codes.lists()));
+    for (std::size_t q = 0; q < found.size(); ++q) {
+      for (const kernels::NearKey& near : found[q]) {
+        if (near.place == codes.segment[selves_[q]] && near.row == codes.row[selves_[q]]) continue;
+        const std::int32_t list =
+            list_of_[static_cast<std::size_t>(near.place)][static_cast<std::size_t>(near.row)];
+        ++by_rank[static_cast<std::size_t>(ranks_[q][static_cast<std::size_t>(list)])];
+      }
+    }
+    return by_rank;
+  }
+
+  /// Half of the misses allowed: other queries may be farther from the keys than keys are.
+  static std::int64_t probes_for(double recall, const std::vector<std::int64_t>& by_rank) {
+    const std::int64_t all = std::accumulate(by_rank.begin(), by_rank.end(), std::int64_t{0});
+    const double wanted = (1 - (1 - recall) / 2) * static_cast<double>(all);
+    std::int64_t sum = 0;
+    std::int64_t probes = 0;
+    for (; probes < std::ssize(by_rank) && static_cast<double>(sum) < wanted; ++probes) {
+      sum += by_rank[static_cast<std::size_t>(probes)];
+    }
+    return std::max<std::int64_t>(1, probes);
+  }
+
+  static constexpr std::int64_t kBlock = kernels::ListCodes::kBlock;
+  const SegmentIndex& index_;
+  kernels::ThreadPool& pool_;
+  Matrix<float> queries_;
+  std::vector<std::size_t> selves_;                 // [queries], places
+  std::vector<std::vector<std::int32_t>> ranks_;    // [queries], of each list
+  std::vector<std::vector<std::int32_t>> list_of_;  // of each key of each segment
+  std::vector<std::vector<std::int32_t>> seen_;     // [queries], as ListRow::place
+};
+
 void SegmentIndex::measure_all(kernels::ThreadPool& pool, Progress* progress) {
   measures_.assign(std::size(kMeasuredShares) * kLevels, {codes_.lists(), 0});
   if (entries_ == 0) return;
-  std::vector<std::vector<std::int32_t>> list_of(segments_.size());
-  for (std::size_t s = 0; s < segments_.size(); ++s) {
-    list_of[s].resize(static_cast<std::size_t>(segments_[s]->info().entries));
-  }
-  std::vector<std::size_t> places;  // of the keys that are there
-  for (std::int64_t list = 0; list < codes_.lists(); ++list) {
-    const auto at = static_cast<std::size_t>(list);
-    for (std::int64_t p = list_start_[at] * 32; p < list_start_[at + 1] * 32; ++p) {
-      const auto place = static_cast<std::size_t>(p);
-      if (codes_.segment[place] < 0) continue;
-      places.push_back(place);
-      list_of[static_cast<std::size_t>(codes_.segment[place])]
-             [static_cast<std::size_t>(codes_.row[place])] = static_cast<std::int32_t>(list);
-    }
-  }
-  std::mt19937 random(2);
-  Matrix<float> queries(kMeasuredRows, codes_.cols);
-  std::vector<std::size_t> selves;
-  for (std::int64_t q = 0; q < kMeasuredRows; ++q) {
-    selves.push_back(places[random() % places.size()]);
-    const float* const from =
-        key(codes_.segment[selves.back()], codes_.row[selves.back()], queries.row(q));
-    if (from != queries.row(q)) std::copy_n(from, codes_.cols, queries.row(q));
-  }
-  const auto read = [&](std::int32_t segment, std::int32_t row, float* buffer) {
-    return key(segment, row, buffer);
-  };
+  IndexTrial trial(*this, pool);
   for (std::size_t s = 0; s < std::size(kMeasuredShares); ++s) {
     checkpoint(progress, "recall", static_cast<std::int64_t>(s), std::ssize(kMeasuredShares),
                "shares");
-    std::vector<std::vector<std::int32_t>> seen(static_cast<std::size_t>(kMeasuredRows));
-    std::vector<kernels::ListRow> rows;
-    for (std::int64_t q = 0; q < kMeasuredRows; ++q) {
-      auto& mine = seen[static_cast<std::size_t>(q)];
-      for (std::int64_t number = 0; number < std::ssize(segments_); ++number) {
-        mine.push_back(sees(q, number, kMeasuredShares[s]) ? static_cast<std::int32_t>(number)
-                                                           : -1);
-      }
-      rows.push_back({queries.row(q), mine, kMeasuredNearest + 1, codes_.lists()});
-    }
-    kernels::ListSearchCounts counts;
-    const auto found = kernels::nearest_in_lists(codes_, rows, read, pool, &counts);
-    IndexMeasure* const out = measures_.data() + s * kLevels;
-    out[kLevels - 1] = {codes_.lists(), static_cast<double>(counts.looked_at * 32) / kMeasuredRows};
-    // How many neighbours lie in a query's r-th nearest list.
-    std::vector<std::int64_t> by_rank(static_cast<std::size_t>(codes_.lists()));
-    std::int64_t all = 0;
-    for (std::int64_t q = 0; q < kMeasuredRows; ++q) {
-      const std::vector<std::int32_t> ranks = kernels::list_ranks(codes_, queries.row(q));
-      const std::size_t self = selves[static_cast<std::size_t>(q)];
-      for (const kernels::NearKey& near : found[static_cast<std::size_t>(q)]) {
-        if (near.place == codes_.segment[self] && near.row == codes_.row[self]) continue;
-        const std::int32_t list =
-            list_of[static_cast<std::size_t>(near.place)][static_cast<std::size_t>(near.row)];
-        ++by_rank[static_cast<std::size_t>(ranks[static_cast<std::size_t>(list)])];
-        ++all;
-      }
-    }
-    for (std::size_t level = 0; level + 1 < kLevels; ++level) {
-      // Half of the misses allowed: other queries may be farther from the keys than keys are.
-      const double wanted = 1 - (1 - kRecallLevels[level]) / 2;
-      std::int64_t probes = 0;
-      for (std::int64_t sum = 0;
-           probes < codes_.lists() && static_cast<double>(sum) < wanted * static_cast<double>(all);
-           ++probes) {
-        sum += by_rank[static_cast<std::size_t>(probes)];
-      }
-      for (kernels::ListRow& row : rows) row.probes = std::max<std::int64_t>(1, probes);
-      (void)kernels::nearest_in_lists(codes_, rows, read, pool, &counts);
-      out[level] = {std::max<std::int64_t>(1, probes),
-                    static_cast<double>(counts.looked_at * 32) / kMeasuredRows};
-    }
+    trial.measure(kMeasuredShares[s], std::span(measures_).subspan(s * kLevels, kLevels));
   }
   checkpoint(progress, "recall", std::ssize(kMeasuredShares), std::ssize(kMeasuredShares),
              "shares");

@@ -52,9 +52,8 @@ class SegmentIndex {
   /// Reads what `serialise` wrote for these segments, in any order. Throws kCorrupt (anything
   /// damaged), kUnsupported (a newer version), kMismatch: made for other segments, so older than
   /// these; build it again.
-  [[nodiscard]] static std::shared_ptr<const SegmentIndex> from_bytes(std::vector<std::byte> bytes,
-                                                                      const Segments& segments,
-                                                                      const std::string& name);
+  [[nodiscard]] static std::shared_ptr<const SegmentIndex> from_bytes(
+      std::span<const std::byte> bytes, const Segments& segments, const std::string& name);
   /// The index in the file `path`, or a new one that is then written there where the file is
   /// absent, damaged or made for other segments; `said` is set to why, empty when it was read.
   /// Throws as build; kIo, kDiskFull.
@@ -79,6 +78,9 @@ class SegmentIndex {
 
  private:
   friend class IndexBuilder;
+  friend class IndexTrial;
+  /// Key `row` of a segment into `out` [d].
+  void copy_key(std::int32_t segment, std::int32_t row, float* out) const;
   SegmentIndex() = default;
   void name_segments();
   void set_views();

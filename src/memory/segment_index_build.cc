@@ -73,8 +73,8 @@ class IndexBuilder {
     index_.entries_ = total;
   }
 
-  const float* key(const Entry& entry, float* buffer) const {
-    return index_.key(entry.segment, entry.row, buffer);
+  void copy_key(const Entry& entry, float* out) const {
+    index_.copy_key(entry.segment, entry.row, out);
   }
 
   void choose_centroids() {
@@ -91,8 +91,7 @@ class IndexBuilder {
       const std::int64_t end = keys * (i + 1) / samples;
       const auto at = static_cast<std::size_t>(
           begin + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(end - begin)));
-      const float* const from = key(entries_[at], sample.row(i));
-      if (from != sample.row(i)) std::copy_n(from, d_, sample.row(i));
+      copy_key(entries_[at], sample.row(i));
     }
     centroids_ = lists == 0 ? Matrix<float>(0, d_)
                             : learn_centroids(sample.view(), lists, options_.progress);
@@ -105,8 +104,7 @@ class IndexBuilder {
       checkpoint(options_.progress, "lists", begin, std::ssize(entries_), "keys");
       const std::int64_t count = std::min(kAtOnce, std::ssize(entries_) - begin);
       for (std::int64_t i = 0; i < count; ++i) {
-        const float* const from = key(entries_[static_cast<std::size_t>(begin + i)], some.row(i));
-        if (from != some.row(i)) std::copy_n(from, d_, some.row(i));
+        copy_key(entries_[static_cast<std::size_t>(begin + i)], some.row(i));
       }
       const auto numbers = nearest_centroids(centroids_, {some.data(), count, d_});
       for (std::int64_t i = 0; i < count; ++i) {
@@ -118,8 +116,8 @@ class IndexBuilder {
     }
   }
 
-  void offset(const Entry& entry, std::vector<float>& buffer, float* out) const {
-    std::copy_n(key(entry, buffer.data()), d_, out);
+  void offset(const Entry& entry, float* out) const {
+    copy_key(entry, out);
     kernels::rotate_key(out, d_);
     for (std::int64_t c = 0; c < d_; ++c) out[c] -= centroids_.row(entry.list)[c];
   }
@@ -127,11 +125,10 @@ class IndexBuilder {
   /// Lists one after the other, in each the nearest to the centroid first.
   void order() {
     pool_.run(std::ssize(entries_), 1, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<float> buffer(static_cast<std::size_t>(d_));
-      std::vector<float> v(buffer.size());
+      std::vector<float> v(static_cast<std::size_t>(d_));
       for (std::int64_t i = begin; i < end; ++i) {
         Entry& entry = entries_[static_cast<std::size_t>(i)];
-        offset(entry, buffer, v.data());
+        offset(entry, v.data());
         double square = 0;
         for (const float x : v) square += static_cast<double>(x) * static_cast<double>(x);
         entry.length = static_cast<float>(std::sqrt(square));
@@ -161,8 +158,7 @@ class IndexBuilder {
     index_.ids_.resize(2 * places);
     index_.centroids_.assign(centroids_.data(), centroids_.data() + centroids_.rows() * d_);
     pool_.run(centroids_.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<float> buffer(static_cast<std::size_t>(d_));
-      std::vector<float> v(buffer.size());
+      std::vector<float> v(static_cast<std::size_t>(d_));
       for (std::int64_t list = begin; list < end; ++list) {
         const auto at = static_cast<std::size_t>(list);
         std::int64_t next = first_[at];
@@ -170,7 +166,7 @@ class IndexBuilder {
         for (std::int64_t place = index_.list_start_[at] * kBlock;
              place < index_.list_start_[at + 1] * kBlock; ++place, ++next) {
           const Entry& entry = entries_[static_cast<std::size_t>(std::min(next, last))];
-          offset(entry, buffer, v.data());
+          offset(entry, v.data());
           const kernels::ListCode code =
               kernels::encode_offset(v.data(), d_, place % kBlock,
                                      index_.code_bytes_.data() + place / kBlock * block_bytes);

@@ -67,11 +67,6 @@ bool finite_and_positive(std::span<const float> values) {
                      [](float v) { return std::isfinite(v) && v >= 0; });
 }
 
-std::vector<std::byte> bytes_of_file(const std::string& path) {
-  const auto file = core::MappedFile::open(path);
-  return {file->bytes().begin(), file->bytes().end()};
-}
-
 }  // namespace
 
 std::vector<std::byte> SegmentIndex::serialise() const {
@@ -94,7 +89,7 @@ std::vector<std::byte> SegmentIndex::serialise() const {
   return core::build_object(core::ObjectKind::kSegmentIndex, core::encode_metadata(meta), sections);
 }
 
-std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::vector<std::byte> bytes,
+std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::span<const std::byte> bytes,
                                                              const Segments& segments,
                                                              const std::string& name) {
   const core::ObjectParts parts = core::parse_object(bytes, core::ObjectKind::kSegmentIndex, name);
@@ -198,7 +193,9 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::open_or_build(const std::strin
                                                                 std::string& said) {
   said.clear();
   try {
-    if (std::filesystem::exists(path)) return from_bytes(bytes_of_file(path), segments, path);
+    if (std::filesystem::exists(path)) {
+      return from_bytes(core::MappedFile::open(path)->bytes(), segments, path);
+    }
     said = path + ": there was no index; it was built";
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kCorrupt && error.code() != ErrorCode::kMismatch &&
