@@ -41,7 +41,7 @@ def own_form(pema, work, ranks):
 
 
 def own_keys(pema, work):
-    """masks_memory with own segments whose keys are rounded, by type."""
+    """masks_memory, with constant weights and with the gate, with own segments whose keys are rounded, by type."""
     command = [pema, "eval", "--json", "--people", "88", "--method", "masks_memory", "--own-keys", "f32,f16,int8,pq", "--work", work]
     return {row["keys"]: row for row in must.run_json(command)["own_keys"]}
 
@@ -50,7 +50,9 @@ def promise_own_keys(promises, types):
     promises.at_most("88.own_keys.pq_bytes", 32, types["pq"]["key_bytes"], "bytes a key")
     for keys in ("int8", "pq"):
         promises.at_most(f"88.own_keys.{keys}", 0.03, types[keys]["worse_than_f32"],
-                         f"nats per token more than with own keys in f32, {types[keys]['key_bytes']} bytes a key")
+                         f"nats per token more than with own keys in f32, {types[keys]['key_bytes']} bytes a key, constant weights")
+        promises.at_most(f"88.own_keys.{keys}_gate", 0.03, types[keys]["worse_than_f32_gate"],
+                         f"nats per token more than with own keys in f32, {types[keys]['key_bytes']} bytes a key, gate")
 
 
 def show_curves(runs):

@@ -70,8 +70,10 @@ TEST_F(WalkTest, ScoresEveryMethodAndFindsEverythingAgain) {
   const auto rounded = evaluate_key_types(first, types, evaluation.nll(Method::kBase));
   ASSERT_EQ(rounded.size(), 3U);
   EXPECT_EQ(rounded[0].at("nll"), evaluation.nll(Method::kMasksMemory));
+  EXPECT_EQ(rounded[0].at("nll_gate"), evaluation.nll(Method::kMasksMemoryGate));
   for (const auto& type : rounded) {
     EXPECT_NEAR(type.at("worse_than_f32").get<double>(), 0, 0.02) << type.dump();
+    EXPECT_NEAR(type.at("worse_than_f32_gate").get<double>(), 0, 0.02) << type.dump();
   }
 
   const auto skipped = evaluate_skipped_recall(first, std::vector<double>{1.0, 1e-6});

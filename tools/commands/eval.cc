@@ -163,12 +163,15 @@ std::string skipped_recall_text(const Json& limits) {
 }
 
 std::string key_types_text(const Json& types) {
-  Table table({"MASKS + MEMORY, OWN KEYS IN", ">BYTES A KEY", ">NLL", ">GAIN", ">WORSE THAN F32"});
+  Table table({"MASKS + MEMORY, OWN KEYS IN", ">BYTES A KEY", ">NLL", ">GAIN", ">WORSE THAN F32",
+               ">NLL, GATE", ">WORSE"});
   for (const Json& type : types) {
     table.add({type.at("keys").get<std::string>(), message(type.at("key_bytes")),
                format_fixed(type.at("nll").get<double>(), 4),
                format_fixed(type.at("gain").get<double>(), 4),
-               format_fixed(type.at("worse_than_f32").get<double>(), 4)});
+               format_fixed(type.at("worse_than_f32").get<double>(), 4),
+               format_fixed(type.at("nll_gate").get<double>(), 4),
+               format_fixed(type.at("worse_than_f32_gate").get<double>(), 4)});
   }
   return "\n" + table.text();
 }

@@ -22,32 +22,34 @@ KeyChoice choice_of(Workshop& shop, const Foundation& foundation, KeyType type) 
   return choice;
 }
 
-/// The person's profile with own keys of that type; its name.
-std::string enrol(Workshop& shop, const Foundation& foundation, const PersonMaterial& person,
-                  const MethodOptions& options, const KeyChoice& choice) {
-  // masks_memory has the mask and, in float32, all of it.
-  (void)enrol_method(shop, foundation, Method::kMasksMemory, person, options);
-  std::string plain = profile_name(Method::kMasksMemory, person.key);
+/// The person's profile under `method` with own keys of that type; its name.
+std::string enrol(Workshop& shop, const Foundation& foundation, Method method,
+                  const PersonMaterial& person, const MethodOptions& options,
+                  const KeyChoice& choice) {
+  // The method's own profile has the mask and, in float32, all of it.
+  (void)enrol_method(shop, foundation, method, person, options);
+  const std::string plain = profile_name(method, person.key);
   if (choice.type == KeyType::kFloat32) return plain;
-  std::string name = message("masks_memory_", to_string(choice.type), "/", person.key);
+  std::string name = message(method_id(method), "_", to_string(choice.type), "/", person.key);
   if (shop.store.find_profile(name)) return name;
   const auto profile = shop.store.find_profile(plain);
   PEMA_ASSERT(profile.has_value());
   const auto own = make_segment(shop.base(), person.train.view(), choice);
-  (void)store_profile(shop, name, foundation.main.id, profile->mask, own, {foundation.memory.id},
-                      person.dev.view(), OnExisting::kRefuse);
+  (void)store_profile(shop, name, profile->pool, profile->mask, own, {foundation.memory.id},
+                      person.dev.view(), OnExisting::kRefuse, profile->schedule.gate);
   return name;
 }
 
-double nll_of(Walk& walk, const KeyChoice& choice) {
+double nll_of(Walk& walk, Method method, const KeyChoice& choice) {
   Workshop shop = walk.shop();
   double sum = 0;
   std::int64_t rows = 0;
-  const std::string stage = message("own keys in ", to_string(choice.type));
+  const std::string stage = message(method_id(method), ", own keys in ", to_string(choice.type));
   const auto people = walk.new_people();
   for (std::size_t i = 0; i < people.size(); ++i) {
     checkpoint(shop.progress, stage, static_cast<std::int64_t>(i), std::ssize(people), "people");
-    const std::string name = enrol(shop, walk.foundation(), *people[i], walk.methods(), choice);
+    const std::string name =
+        enrol(shop, walk.foundation(), method, *people[i], walk.methods(), choice);
     const ScoredRows scored(people[i]->test.view(), shop.head, shop.threads);
     sum += scored.nll_sum(shop.engine, shop.leases.acquire(name).get());
     rows += scored.rows();
@@ -60,7 +62,8 @@ double nll_of(Walk& walk, const KeyChoice& choice) {
 
 nlohmann::ordered_json evaluate_key_types(Walk& walk, std::span<const KeyType> types,
                                           double base_nll) {
-  const double plain = nll_of(walk, {});
+  const double plain = nll_of(walk, Method::kMasksMemory, {});
+  const double plain_gate = nll_of(walk, Method::kMasksMemoryGate, {});
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const KeyType type : types) {
     Workshop shop = walk.shop();
@@ -69,12 +72,17 @@ nlohmann::ordered_json evaluate_key_types(Walk& walk, std::span<const KeyType> t
     info.hidden = shop.model.hidden;
     info.keys = type;
     info.parts = choice.codebook != nullptr ? choice.codebook->info().parts : 0;
-    const double nll = type == KeyType::kFloat32 ? plain : nll_of(walk, choice);
+    const bool same = type == KeyType::kFloat32;
+    const double nll = same ? plain : nll_of(walk, Method::kMasksMemory, choice);
+    const double gate = same ? plain_gate : nll_of(walk, Method::kMasksMemoryGate, choice);
     results.push_back({{"keys", to_string(type)},
                        {"key_bytes", key_bytes(info)},
                        {"nll", nll},
                        {"gain", base_nll - nll},
-                       {"worse_than_f32", nll - plain}});
+                       {"worse_than_f32", nll - plain},
+                       {"nll_gate", gate},
+                       {"gain_gate", base_nll - gate},
+                       {"worse_than_f32_gate", gate - plain_gate}});
   }
   return results;
 }
