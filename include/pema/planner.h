@@ -31,7 +31,7 @@ struct Explanation {
   std::vector<StrategyPlan> plans;   ///< factored, composed, projected in each type
   std::size_t chosen = 0;            ///< in `plans`: what the engine does
   std::int64_t steps = 1;            ///< of the expected life
-  std::string why;                   ///< one sentence
+  std::string why;                   ///< one sentence; on a device also whether it was measured
   std::vector<std::string> changes;  ///< what would change the choice, one sentence each
 };
 
