@@ -60,9 +60,13 @@ void DeviceScratch::reserve(const ScratchSizes& sizes) {
 }
 
 const std::byte* DeviceScratch::send(const HostLists& lists, std::size_t which) {
+  for (Turn& turn : turns_) {
+    if (lists.bytes() <= turn.lists[which]->bytes()) continue;
+    turn.fence->wait();
+    turn.lists[which]->reserve(lists.bytes());
+  }
   GrowingBlock& pinned = *turns_[turn_].lists[which];
   GrowingBlock& device = *lists_[which];
-  pinned.reserve(lists.bytes());
   device.reserve(lists.bytes());
   if (lists.bytes() > 0) {
     std::memcpy(pinned.as<void>(), lists.data(), static_cast<std::size_t>(lists.bytes()));
