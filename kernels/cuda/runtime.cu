@@ -39,6 +39,11 @@ class CudaRuntime : public Runtime {
  public:
   explicit CudaRuntime(int number) : number_(number) {}
 
+  std::string name() override {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, number_), "its name");
+    return properties.name;
+  }
   void* allocate(std::int64_t bytes) override {
     void* at = nullptr;
     check(cudaMalloc(&at, size(bytes)), "memory");

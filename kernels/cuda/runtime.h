@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "kernels/cuda/ops.h"
 
@@ -36,6 +37,8 @@ class Runtime {
  public:
   virtual ~Runtime() = default;
 
+  /// As the driver names the device.
+  [[nodiscard]] virtual std::string name() = 0;
   /// [bytes] on the device, at a multiple of 256. Throws kOverBudget when it has no such room.
   [[nodiscard]] virtual void* allocate(std::int64_t bytes) = 0;
   virtual void free(void* at) noexcept = 0;

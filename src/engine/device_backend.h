@@ -16,6 +16,10 @@
 
 namespace pema::engine {
 
+/// Device `number` for an engine. Throws kInvalidArgument (a number that no key can hold), and as
+/// open_runtime, with the way out.
+[[nodiscard]] std::shared_ptr<Runtime> open_device(std::int64_t number);
+
 class DeviceBackend : public Backend {
  public:
   /// Opens the device of the options and, where they have no memory manager, makes one. Throws as

@@ -113,6 +113,7 @@ class EmulatedRuntime : public Runtime {
  public:
   explicit EmulatedRuntime(int number) : number_(number) {}
 
+  std::string name() override { return "emulated device"; }
   void* allocate(std::int64_t bytes) override {
     call_for_memory();
     EmulatedDevice& device = state().device;

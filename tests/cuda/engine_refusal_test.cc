@@ -227,6 +227,19 @@ TEST_F(EngineOnDeviceRefusal, TargetsAreThoseOfTheStep) {
   }
 }
 
+TEST_F(EngineOnDeviceRefusal, ADeviceIsMeasuredWithItsOwnOps) {
+  ModelInfo small = model.info;
+  small.vocab = 5;
+  const MeasuredDevice found = measure_device_costs(small, *options.device, 1);
+  EXPECT_EQ(found.name, "emulated device");
+  EXPECT_TRUE(found.costs.measured);
+  check_device_costs(found.costs);
+  EXPECT_GT(found.costs.launch, 0);
+  EXPECT_GT(found.costs.multiply, 0);
+  expect_error(ErrorCode::kInvalidArgument,
+               [&] { (void)measure_device_costs(small, *options.device, 0); });
+}
+
 TEST_F(EngineOnDeviceRefusal, ThePlannerSaysThatADeviceWasNotMeasured) {
   Explanation found = explain(model.info, options, lease);
   EXPECT_THAT(found.why, testing::HasSubstr("not measured on a device"));
