@@ -20,7 +20,7 @@ namespace pema::engine {
 /// open_runtime, with the way out.
 [[nodiscard]] std::shared_ptr<Runtime> open_device(std::int64_t number);
 
-class DeviceBackend : public Backend {
+class DeviceBackend final : public Backend {
  public:
   /// Opens the device of the options and, where they have no memory manager, makes one. Throws as
   /// Engine's constructor.

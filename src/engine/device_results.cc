@@ -10,7 +10,6 @@
 namespace pema::engine {
 
 using kernels::cuda::CurrentDevice;
-using kernels::cuda::DeviceRows;
 using kernels::cuda::Element;
 
 namespace {

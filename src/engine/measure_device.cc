@@ -13,8 +13,6 @@ namespace pema {
 namespace {
 
 using engine::GrowingBlock;
-using kernels::cuda::DeviceCsr;
-using kernels::cuda::DeviceRows;
 using kernels::cuda::Element;
 
 constexpr std::int64_t kFloat = sizeof(float);
