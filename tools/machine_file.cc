@@ -1,11 +1,13 @@
 #include "tools/machine_file.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <span>
 #include <thread>
+#include <utility>
 
 #include "pema/digest.h"
 #include "pema/error.h"
@@ -53,6 +55,30 @@ MachineCosts take_costs(const Json& document, const std::string& name) {
   return costs;
 }
 
+/// Every measured member of DeviceCosts under its name.
+constexpr std::array kDeviceFields = {std::pair{"byte_read", &DeviceCosts::byte_read},
+                                      std::pair{"byte_copied", &DeviceCosts::byte_copied},
+                                      std::pair{"launch", &DeviceCosts::launch},
+                                      std::pair{"multiply", &DeviceCosts::multiply}};
+
+std::optional<MeasuredDevice> take_device(const Json& document, const std::string& name) {
+  if (!document.contains("device")) return std::nullopt;
+  const Json stored = take<Json>(document, "device", name);
+  MeasuredDevice device;
+  device.name = take<std::string>(stored, "name", name);
+  const Json seconds = take<Json>(stored, "seconds", name);
+  for (const auto& [key, value] : kDeviceFields) {
+    device.costs.*value = take<double>(seconds, key, name);
+  }
+  device.costs.measured = true;
+  try {
+    check_device_costs(device.costs);
+  } catch (const Error& error) {
+    fail(ErrorCode::kCorrupt, name, ": ", error.what(), kFix);
+  }
+  return device;
+}
+
 Json parse(std::string_view bytes, const std::string& name) {
   PEMA_CHECK(bytes.size() <= kLargest, kCorrupt, name, " has ", bytes.size(),
              " bytes, more than any file of costs", kFix);
@@ -98,6 +124,12 @@ std::string encode_machine_file(const MachineFile& file) {
   for (const CostField& field : cost_fields()) {
     document["seconds"][std::string(field.name)] = file.costs.*field.value;
   }
+  if (file.device) {
+    document["device"]["name"] = file.device->name;
+    for (const auto& [key, value] : kDeviceFields) {
+      document["device"]["seconds"][key] = file.device->costs.*value;
+    }
+  }
   // Through the text once, so that the checksum is that of what a reader parses.
   document = Json::parse(document.dump(-1, ' ', false, Json::error_handler_t::replace));
   document["sha256"] = checksum(document);
@@ -118,6 +150,7 @@ MachineFile decode_machine_file(std::string_view bytes, const std::string& name)
   file.hidden = take<std::int64_t>(model, "hidden", name);
   file.vocab = take<std::int64_t>(model, "vocab", name);
   file.costs = take_costs(document, name);
+  file.device = take_device(document, name);
   return file;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "pema/costs.h"
+#include "pema/planner.h"
 
 namespace pema::tools {
 
@@ -20,6 +21,7 @@ struct MachineFile {
   std::int64_t hidden = 0;
   std::int64_t vocab = 0;
   MachineCosts costs;
+  std::optional<MeasuredDevice> device{};  ///< its first GPU; nothing: not measured on one
 };
 
 /// The processor's name as the system gives it, "unknown processor" where it does not.

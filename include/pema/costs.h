@@ -34,6 +34,19 @@ struct MachineCosts {
   double parallel_run = 1.6e-6;      ///< per loop that is split over the threads
 };
 
+/// What a step costs on a device, for a planner that chooses between strategies there. The defaults
+/// are data-sheet figures of an A100 (1.5 TB/s of HBM2, PCIe 4.0) and a usual launch: a model.
+struct DeviceCosts {
+  double byte_read = 6.5e-13;  ///< per byte of weights, pools, U and logits read or written
+  double byte_copied = 4e-11;  ///< per byte copied from or to the host
+  double launch = 4e-6;        ///< per kernel that is queued
+  double multiply = 1e-13;     ///< per multiply-add in float32
+  bool measured = false;       ///< on a device; the planner's words say when not
+};
+
+/// Throws kInvalidArgument when one is negative, not finite or above a second.
+void check_device_costs(const DeviceCosts& costs);
+
 /// One cost: its stable name (the key in files and JSON), and what it is counted by.
 struct CostField {
   std::string_view name;

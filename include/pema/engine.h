@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "pema/adapter.h"
 #include "pema/costs.h"
+#include "pema/device.h"
 #include "pema/executor.h"
 #include "pema/gate.h"
 #include "pema/mask.h"
@@ -144,6 +146,12 @@ struct EngineOptions {
   /// Engines of other threads may share it. Nothing is refused: what finds no room is used and not
   /// kept. Results do not depend on what it holds.
   std::shared_ptr<MemoryManager> memory = {};
+  /// The GPU that steps are computed on; nothing: the CPU. There the mixture algebra runs factored
+  /// (also when composed is asked for) or projected, the separate algebra composed; the rest is
+  /// refused: kFactored in the separate algebra, a neglected mass. Recall stays on the CPU. Results
+  /// are within the tolerances of docs/numerics.md of the CPU's; their bits, too, depend neither on
+  /// the other rows nor on what memory holds.
+  std::optional<DeviceOptions> device = {};
 };
 
 /// What the engine's cache holds and did. Counts since construction. With EngineOptions::memory
@@ -186,6 +194,9 @@ void base_logits(const Head& head, MatrixView<const float> features, MatrixView<
 class Engine {
  public:
   /// Copies nothing: `head` must outlive the engine.
+  /// With EngineOptions::device throws kUnsupported where there is no usable device or the options
+  /// ask for what the device lacks, kNotFound for a number without a device, kInvalidArgument for a
+  /// memory manager without room for a device.
   Engine(const ModelInfo& model, const Head& head, EngineOptions options = {});
   ~Engine();
   Engine(Engine&&) noexcept;
@@ -196,7 +207,24 @@ class Engine {
   /// inert one. A row's result does not depend on the other rows. Throws kInvalidArgument (empty
   /// batch, wrong width, NaN, lengths that disagree), kMismatch (lease of another model or site).
   /// On an exception `out` is unspecified.
+  /// On a device it also throws kOverBudget and kBusy (no room there), kIo (the device is lost);
+  /// nothing is then half-done, and the next step starts afresh. There it waits for the device
+  /// once, for `out`.
   void step(const Batch& batch, MatrixView<float> out);
+
+  /// The same on a device's memory, without waiting: the step is queued on DeviceOptions::stream.
+  /// In a warm step nothing is allocated, and the only waits are those for features that recall
+  /// needs (DeviceBatch::host_features) and for a step before the last one, when the device is that
+  /// far behind. What lies on the device is not looked at by the host: what is wrong with a row's
+  /// values shows in `finish`. Rows without a profile are copied. Throws kUnsupported in an engine
+  /// on the CPU, or with skip_recall_above below 1, which reads logits on the host; otherwise as
+  /// above.
+  void step(const DeviceBatch& batch, const DeviceScores& out);
+
+  /// Waits for everything that steps queued. Throws kInvalidArgument when a row of the last step
+  /// could not be mixed because its logits or its feature hold NaN or infinity (the row's scores
+  /// are NaN), kIo when the device is lost. Nothing to do on the CPU.
+  void finish();
 
   /// Log-probability of one word per row, targets [rows] in [0, V): exactly the value that `step`
   /// gives there; for a row that is left to the model, the log-softmax of its logits. Works in

@@ -26,8 +26,9 @@ enum class MemoryKind : std::uint8_t {
   kSegment,       ///< keys and tokens
   kSegmentCodes,  ///< what a segment's search makes of its keys; lives and leaves with the segment
   kIndex,
+  kHead,  ///< the head as a device reads it
 };
-inline constexpr std::size_t kMemoryKinds = 7;
+inline constexpr std::size_t kMemoryKinds = 8;
 [[nodiscard]] std::string_view to_string(MemoryKind kind) noexcept;
 
 /// Where the bytes of an item lie. Mapped files and RAM share the host's budget, because both

@@ -31,7 +31,7 @@ struct Explanation {
   std::vector<StrategyPlan> plans;   ///< factored, composed, projected in each type
   std::size_t chosen = 0;            ///< in `plans`: what the engine does
   std::int64_t steps = 1;            ///< of the expected life
-  std::string why;                   ///< one sentence
+  std::string why;                   ///< one sentence; on a device also whether it was measured
   std::vector<std::string> changes;  ///< what would change the choice, one sentence each
 };
 
@@ -70,5 +70,21 @@ struct MeasureOptions {
 /// shows.
 [[nodiscard]] MachineCosts measure_costs(const ModelInfo& model, const Head& head,
                                          const MeasureOptions& options = {});
+
+/// A device's costs and its name.
+struct MeasuredDevice {
+  std::string name;
+  DeviceCosts costs;  ///< `measured` is set
+};
+
+/// Runs the ops of a device at the model's own sizes and takes the least of `rounds` times of each:
+/// copies, launches, a sum of rows that waits for memory and one that multiplies. Takes a few
+/// seconds, and 1,024 V numbers of the device. Throws as Engine for want of a device, kOverBudget
+/// for want of room, kInvalidArgument (rounds below 1), kInterrupted. Written without a device: its
+/// code runs in the tests' emulator, its figures were never seen. Thread-safety: reentrant.
+[[nodiscard]] MeasuredDevice measure_device_costs(const ModelInfo& model,
+                                                  const DeviceOptions& device,
+                                                  std::int64_t rounds = 15,
+                                                  Progress* progress = nullptr);
 
 }  // namespace pema

@@ -36,6 +36,7 @@ inline constexpr int kGateEntries = 16;  ///< of one row, per block
 inline constexpr int kGateSlab = 2048;   ///< columns of x that are held at a time
 
 inline constexpr int kGramThreads = 128;
+inline constexpr int kNormThreads = 128;
 
 // interpolate: one block per stretch of a row, four pieces of 4 logits per thread.
 inline constexpr int kMixThreads = 256;
@@ -87,6 +88,9 @@ static_assert(kSumsPerBlock<1> == kSumsPerBlock<2>);
 }
 [[nodiscard]] constexpr LaunchPlan gram_norm_plan(std::int64_t rows) {
   return {rows, 1, kGramThreads};
+}
+[[nodiscard]] constexpr LaunchPlan rms_norm_plan(std::int64_t rows) {
+  return {rows, 1, kNormThreads};
 }
 /// x rows, y stretches of kMixColumns: fixed, so that a row's bits depend on V and not on the
 /// batch.

@@ -141,6 +141,14 @@ struct DeviceGramNorm {
 };
 void gram_norm(const DeviceGramNorm& op, Stream stream);
 
+/// rows[b] = rows[b] / sqrt(mean rows[b]^2 + eps) * gain: the norm before the head, in place.
+struct DeviceNorm {
+  DeviceOut rows;               ///< [rows, d]
+  const float* gain = nullptr;  ///< [d]
+  float eps = 0;
+};
+void rms_norm(const DeviceNorm& op, Stream stream);
+
 /// Bits of DeviceMixture::status.
 inline constexpr std::int32_t kBadBase = 1;      ///< base holds NaN, +inf or nothing but -inf
 inline constexpr std::int32_t kBadPersonal = 2;  ///< the same of personal

@@ -7,7 +7,8 @@ namespace pema::engine {
 
 /// Throws kInvalidArgument (empty batch, widths, lengths, NaN, lambdas or steps out of range, a
 /// mask that its digest or algebra does not fit) or kMismatch (a lease of another base model, site,
-/// width or vocabulary), naming row and fix. Writes nothing.
+/// width or vocabulary), naming row and fix. Writes nothing. Features and logits without numbers
+/// (on a device) are checked for their shapes alone.
 void check(Context& context, const Batch& batch);
 
 /// The head belongs to the model. Throws kMismatch.

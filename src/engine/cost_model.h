@@ -38,6 +38,12 @@ struct WorkShape {
 [[nodiscard]] StepSeconds predict_step(const MachineCosts& costs, const WorkShape& shape,
                                        Strategy strategy, NumberType type, bool held);
 
+/// The same on a device, with everything that is kept there in place. Launches, bytes and
+/// multiply-adds of the ops that src/engine/device_steps.cc queues; the copies of a batch that
+/// lies on the host are in `interpolate`.
+[[nodiscard]] StepSeconds predict_device_step(const DeviceCosts& costs, const WorkShape& shape,
+                                              Strategy strategy, NumberType type);
+
 /// Seconds to make U.
 [[nodiscard]] double projection_seconds(const MachineCosts& costs, const WorkShape& shape,
                                         NumberType type);

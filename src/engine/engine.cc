@@ -10,13 +10,13 @@
 #include "kernels/head_norm.h"
 #include "kernels/head_product.h"
 #include "pema/error.h"
-#include "src/engine/apply.h"
+#include "src/engine/backend.h"
 #include "src/engine/check.h"
-#include "src/engine/compose.h"
-#include "src/engine/interpolate.h"
+#include "src/engine/cpu_backend.h"
+#include "src/engine/device_backend.h"
+#include "src/engine/device_batch.h"
 #include "src/engine/look_up.h"
 #include "src/engine/plan.h"
-#include "src/engine/project.h"
 #include "src/engine/recall.h"
 #include "src/engine/skip_recall.h"
 #include "src/engine/walk.h"
@@ -86,8 +86,10 @@ class Stopwatch {
 
 struct Engine::Impl {
   engine::Context context;
-  StepSeconds walked{};   // of the last walk
-  StepSeconds seconds{};  // of the last step
+  std::unique_ptr<engine::Backend> backend;
+  engine::DeviceBackend* device = nullptr;  // the backend, when it is one
+  StepSeconds walked{};                     // of the last walk
+  StepSeconds seconds{};                    // of the last step
 
   /// Steps 1 to 7; personal logits go into `personal` [rows, V].
   engine::Walk walk(const Batch& batch, MatrixView<float> personal) {
@@ -96,14 +98,29 @@ struct Engine::Impl {
     engine::skip_recall(context, walk);
     engine::look_up(walk);
     Stopwatch watch;
-    engine::compose(context, walk);
+    backend->compose(context, walk);
     walked.compose = watch.lap();
-    engine::apply(context, walk);
+    backend->apply(context, walk);
     walked.apply = watch.lap();
-    engine::project(context, walk, personal);
+    backend->project(context, walk, personal);
     walked.project = watch.lap();
+    backend->fetch_features(context, walk);
     engine::recall(context, walk);
     return walk;
+  }
+
+  /// All steps; what a failed one began is forgotten.
+  void run(const Batch& batch, MatrixView<float> out) {
+    try {
+      const engine::Walk finished = walk(batch, out);
+      Stopwatch watch;
+      backend->interpolate(context, finished, out);
+      walked.interpolate = watch.lap();
+    } catch (...) {
+      backend->abandon();
+      throw;
+    }
+    seconds = walked;
   }
 
   /// W x of features at the batch's site, which must be finite and of the model's width.
@@ -128,11 +145,13 @@ struct Engine::Impl {
                batch.features.rows, ", ", context.model.vocab, "]");
     PEMA_CHECK(!overlap(out, batch.logits) && !overlap(out, batch.features), kInvalidArgument,
                "out overlaps the batch's logits or features; give it memory of its own");
-    const engine::Walk finished = walk(batch, out);
-    Stopwatch watch;
-    engine::interpolate(context, finished, out);
-    walked.interpolate = watch.lap();
-    seconds = walked;
+    run(batch, out);
+  }
+
+  void step(const DeviceBatch& batch, const DeviceScores& out) {
+    engine::check_device_batch(context, batch, out);
+    device->use(batch, out);
+    run(engine::shape_of(batch), {});
   }
 
   std::vector<double> target_log_probabilities(const Batch& batch,
@@ -163,12 +182,18 @@ struct Engine::Impl {
         own_logits(part, computed);
         part.logits = computed;
       }
-      const engine::Walk finished = walk(part, {personal.data(), count, vocab});
-      engine::interpolate_targets(
-          context, finished, personal.view(),
-          targets.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-          std::span(result).subspan(static_cast<std::size_t>(first),
-                                    static_cast<std::size_t>(count)));
+      try {
+        const MatrixView<float> logits_of_part(personal.data(), count, vocab);
+        const engine::Walk finished = walk(part, logits_of_part);
+        backend->interpolate_targets(
+            context, finished, logits_of_part,
+            targets.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+            std::span(result).subspan(static_cast<std::size_t>(first),
+                                      static_cast<std::size_t>(count)));
+      } catch (...) {
+        backend->abandon();
+        throw;
+      }
     }
     return result;
   }
@@ -183,7 +208,17 @@ Engine::Engine(const ModelInfo& model, const Head& head, EngineOptions options) 
              "wanted_recall is ", options.wanted_recall, "; it must lie in (0, 1]");
   PEMA_CHECK(options.skip_recall_above > 0.0 && options.skip_recall_above <= 1.0, kInvalidArgument,
              "skip_recall_above is ", options.skip_recall_above, "; it must lie in (0, 1]");
-  impl_ = std::unique_ptr<Impl>(new Impl{engine::Context(model, head, options)});
+  std::unique_ptr<engine::Backend> backend;
+  engine::DeviceBackend* device = nullptr;
+  if (options.device) {
+    auto made = std::make_unique<engine::DeviceBackend>(options);
+    device = made.get();
+    backend = std::move(made);
+  } else {
+    backend = std::make_unique<engine::CpuBackend>();
+  }
+  impl_ = std::unique_ptr<Impl>(
+      new Impl{engine::Context(model, head, options), std::move(backend), device});
 }
 
 Engine::~Engine() = default;
@@ -193,6 +228,12 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 void Engine::step(const Batch& batch, MatrixView<float> out) {
   Matrix<float> wide;
   impl_->step(widened(batch, wide), out);
+}
+
+void Engine::step(const DeviceBatch& batch, const DeviceScores& out) { impl_->step(batch, out); }
+
+void Engine::finish() {
+  if (impl_->device != nullptr) impl_->device->finish();
 }
 
 std::vector<double> Engine::target_log_probabilities(const Batch& batch,

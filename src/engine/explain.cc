@@ -55,6 +55,10 @@ std::string reason(const Explanation& found, const EngineOptions& options) {
     if (chosen.strategy == options.strategy) {
       return message("the options ask for strategy ", to_string(options.strategy));
     }
+    if (options.device) {
+      return message("the options ask for strategy ", to_string(options.strategy),
+                     ", which a device computes as ", to_string(chosen.strategy));
+    }
     return message("the options ask for strategy projected, which a neglected mass runs as ",
                    to_string(chosen.strategy));
   }
@@ -116,6 +120,9 @@ Explanation explain(const ModelInfo& model, const EngineOptions& options, const 
         position(found.plans, engine::choose_strategy(model, options, lease), options.projection);
   }
   found.why = reason(found, options);
+  if (options.device && !options.device->costs.measured) {
+    found.why += "; not measured on a device: its costs are a model";
+  }
   found.changes = changes(found, options);
   return found;
 }

@@ -36,7 +36,8 @@ namespace {
 
 /// Composed or factored change no bit, and it was kAuto that left the choice to us.
 bool may_compose(const EngineOptions& options, const Group& group) {
-  return options.strategy == Strategy::kAuto && group.strategy == Strategy::kFactored &&
+  return !options.device && options.strategy == Strategy::kAuto &&
+         group.strategy == Strategy::kFactored &&
          group.lease->pool->info().algebra == Algebra::kMixture && !group.lease->mask.none();
 }
 
@@ -48,8 +49,12 @@ Strategy choose_strategy(const ModelInfo& model, const EngineOptions& options, c
   const bool listed = neglects(options, info);
   switch (options.strategy) {
     case Strategy::kComposed:
+      return options.device && mixture ? Strategy::kFactored : Strategy::kComposed;
     case Strategy::kFactored:
-      return options.strategy;
+      PEMA_CHECK(!options.device || mixture, kUnsupported,
+                 "a device composes the separate algebra, which the pool of profile '", lease.name,
+                 "' uses; choose auto or composed");
+      return Strategy::kFactored;
     case Strategy::kProjected:
       PEMA_CHECK(mixture, kUnsupported, "strategy projected needs the mixture algebra, the pool ",
                  "of profile '", lease.name, "' uses separate; choose auto, composed or factored");
@@ -66,6 +71,7 @@ Strategy choose_strategy(const ModelInfo& model, const EngineOptions& options, c
 Walk plan(const Context& context, const Batch& batch) {
   Walk walk;
   walk.batch = &batch;
+  walk.features = batch.features;
   walk.rows.resize(batch.leases.size());
   std::map<std::pair<Digest, Digest>, std::int64_t> group_of;
   std::vector<std::int64_t> size;  // [groups]

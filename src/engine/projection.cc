@@ -98,4 +98,8 @@ CacheEntry pool_projection(Context& context, const Pool& pool) {
   return entry;
 }
 
+Matrix<float> pool_gram(Context& context, const Pool& pool) {
+  return kernels::gram_matrix(up_rows(pool), pool.info().hidden, context.pool);
+}
+
 }  // namespace pema::engine

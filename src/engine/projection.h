@@ -16,4 +16,7 @@ namespace pema::engine {
 /// the head. Under a norm with their Gram matrix, which gives the norm's divisor.
 [[nodiscard]] CacheEntry pool_projection(Context& context, const Pool& pool);
 
+/// The Gram matrix [R, R] of the pool's up rows, shared adapter first.
+[[nodiscard]] Matrix<float> pool_gram(Context& context, const Pool& pool);
+
 }  // namespace pema::engine

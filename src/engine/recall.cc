@@ -39,8 +39,8 @@ Recalled recall_all(Context& context, const Walk& walk) {
     if (row.own_weight <= 0.0 && row.shared_weight <= 0.0) continue;
     const Lease& lease = *walk.batch->leases[i];
     const auto at = static_cast<std::int64_t>(i);
-    make_recall_keys({walk.batch->features.row(at), 1, d}, walk.batch->site,
-                     context.head->norm_weight, {keys.row(at), 1, d});
+    make_recall_keys({walk.features.row(at), 1, d}, walk.batch->site, context.head->norm_weight,
+                     {keys.row(at), 1, d});
     for (const bool own : {true, false}) {
       if ((own ? row.own_weight : row.shared_weight) <= 0.0) continue;
       recalled.sources.push_back({i, own});

@@ -73,6 +73,8 @@ struct Group {
 
 struct Walk {
   const Batch* batch = nullptr;
+  MatrixView<const float> features;     ///< x [rows, d] on the host; without numbers while they
+                                        ///< lie on a device only
   std::vector<Row> rows;                ///< [rows]
   std::vector<std::int64_t> row_order;  ///< [personal rows], grouped
   std::vector<Group> groups;            ///< in order of first appearance

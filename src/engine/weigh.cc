@@ -54,9 +54,32 @@ std::string_view refusal(const EngineOptions& options, const WorkShape& shape,
                          const StrategyPlan& plan) {
   if (shape.algebra == Algebra::kSeparate) return "the separate algebra has no projection";
   if (shape.listed_words > 0) return "a few words ask for less of the head than of the projection";
-  if (plan.bytes_kept > options.cache_bytes) return "the projection does not fit the cache";
+  if (plan.bytes_kept > options.cache_bytes && !options.device) {
+    return "the projection does not fit the cache";
+  }
+  if (options.device && options.device->memory_bytes > 0 &&
+      plan.bytes_kept > options.device->memory_bytes) {
+    return "the projection does not fit the device's budget";
+  }
   if (plan.type != options.projection) return "the options ask for U in another type";
   return {};
+}
+
+/// Steps as the device takes them. What is made once is made by the host in either case.
+void weigh_on_device(const DeviceCosts& costs, const Expected& life,
+                     std::vector<StrategyPlan>& plans) {
+  const bool separate = life.shape.algebra == Algebra::kSeparate;
+  for (StrategyPlan& plan : plans) {
+    plan.step = predict_device_step(costs, life.shape, plan.strategy, plan.type);
+    if (plan.strategy == Strategy::kFactored && separate) {
+      plan.runs = false;
+      plan.refused = "a device composes the separate algebra";
+    }
+    if (plan.strategy == Strategy::kComposed && !separate) {
+      plan.runs = false;
+      plan.refused = "a device computes the mixture algebra factored";
+    }
+  }
 }
 
 }  // namespace
@@ -74,6 +97,7 @@ void check_expectations(const EngineOptions& options) {
              kInvalidArgument, "a step is expected to have ", options.expected_rows_per_step,
              " rows and ", options.expected_masks_per_step, " masks; each must be at least 1");
   check_costs(options.costs);
+  if (options.device) check_device_costs(options.device->costs);
 }
 
 std::vector<StrategyPlan> weigh(const ModelInfo& model, const EngineOptions& options,
@@ -92,6 +116,7 @@ std::vector<StrategyPlan> weigh(const ModelInfo& model, const EngineOptions& opt
     plan.refused = refusal(options, life.shape, plan);
     plan.runs = life.shape.algebra == Algebra::kMixture;
   }
+  if (options.device) weigh_on_device(options.device->costs, life, plans);
   for (StrategyPlan& plan : plans) {
     plan.bytes_read = bytes_read(life.shape, plan.strategy, plan.type);
     plan.life = plan.once + life.steps * plan.step.total();
@@ -100,8 +125,9 @@ std::vector<StrategyPlan> weigh(const ModelInfo& model, const EngineOptions& opt
 }
 
 std::size_t cheapest(const std::vector<StrategyPlan>& plans) {
-  std::size_t best = 0;  // factored, which nothing refuses
-  for (std::size_t i = 1; i < plans.size(); ++i) {
+  // Factored, which nothing refuses on the CPU; on a device it is that or composed.
+  std::size_t best = plans[0].refused.empty() ? 0 : 1;
+  for (std::size_t i = best + 1; i < plans.size(); ++i) {
     if (plans[i].refused.empty() && plans[i].life < plans[best].life) best = i;
   }
   return best;

@@ -11,7 +11,7 @@ namespace pema {
 namespace {
 
 constexpr std::array kKindNames = {"pool",    "projection",    "composed", "pool_copy",
-                                   "segment", "segment_codes", "index"};
+                                   "segment", "segment_codes", "index",    "head"};
 constexpr std::array kTierNames = {"disk", "ram", "device"};
 constexpr std::array kCauseNames = {"room", "budget", "erased"};
 static_assert(kKindNames.size() == kMemoryKinds && kTierNames.size() == kMemoryTiers &&

@@ -4,6 +4,7 @@
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/library.h"
 #include "kernels/cuda/ops.h"
+#include "kernels/cuda/runtime.h"
 #include "tests/support/expect_error.h"
 
 namespace pema::test {
@@ -31,6 +32,9 @@ TEST(NoDevice, IsToldWithItsReason) {
 TEST(NoDevice, OpsAndLibrariesThrowAndLeaveNothingBehind) {
   if (device_status().usable) GTEST_SKIP() << "there is a GPU";
   expect_error(ErrorCode::kUnsupported, [] { const Libraries libraries; });
+  expect_error(
+      ErrorCode::kUnsupported, [] { (void)kernels::cuda::open_runtime(0); },
+      device_status().reason);
   // The memory is never touched: nothing can be launched.
   alignas(16) float memory[64] = {};
   alignas(16) std::uint64_t words[1] = {1};

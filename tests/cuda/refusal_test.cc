@@ -28,6 +28,7 @@ using kernels::cuda::kMaxNearest;
 using kernels::cuda::kMaxPoolRows;
 using kernels::cuda::nearest_by_overlap;
 using kernels::cuda::project;
+using kernels::cuda::rms_norm;
 
 /// 16-byte aligned memory that no refused op may touch.
 struct Memory {
@@ -143,6 +144,15 @@ TEST(Refusal, OtherOpsNameWhatIsWrong) {
       "at most 32", [&] { nearest_by_overlap(s, nullptr); }, ErrorCode::kUnsupported);
   s.count = 1;
   refuse("no output", [&] { nearest_by_overlap(s, nullptr); });
+}
+
+TEST(Refusal, ANormNeedsItsGainAndPaddedRows) {
+  Memory m;
+  refuse("without a gain", [&] { rms_norm({m.out(2, 4), nullptr, 0.0F}, nullptr); });
+  DeviceOut rows = m.out(2, 4);
+  rows.stride = 5;
+  refuse("16 bytes", [&] { rms_norm({rows, m.floats.data(), 0.0F}, nullptr); });
+  rms_norm({{nullptr, 0, 4, 4}, nullptr, 0.0F}, nullptr);  // nothing to do
 }
 
 TEST(Refusal, AGridThatCudaCannotLaunchIsRefused) {

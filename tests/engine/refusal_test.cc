@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "kernels/cuda/device.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/tiny_pool.h"
 
@@ -117,6 +118,15 @@ TEST_F(Refusal, LeasesOfAnotherModelSiteOrVocabulary) {
   expect_error(
       ErrorCode::kInvalidArgument, [&] { (void)foreign.inert(); }, "null segment");
   refuse_lease(ErrorCode::kInvalidArgument, foreign, "null segment");
+}
+
+TEST_F(Refusal, ADeviceThatIsNotThere) {
+  if (kernels::cuda::device_status().usable) GTEST_SKIP() << "there is a GPU";
+  EngineOptions options;
+  options.device.emplace();
+  expect_error(
+      ErrorCode::kUnsupported, [&] { const Engine engine(model.info, model.head, options); },
+      "pema doctor");
 }
 
 TEST_F(Refusal, MasksThatDoNotFit) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iterator>
 
+#include "kernels/cuda/device.h"
 #include "pema/plm/language_model.h"
 #include "tests/tools/world.h"
 
@@ -229,6 +230,24 @@ TEST_F(Generate, RefusesSamplingOptionsOutsideTheirRange) {
   EXPECT_EQ(world_.pema({"generate", kPrompt, "--temperature", "-1"}).status, 2);
   EXPECT_EQ(world_.pema({"generate", kPrompt, "--top-p", "0"}).status, 2);
   EXPECT_EQ(world_.pema({"generate", kPrompt, "--strategy", "magic"}).status, 2);
+}
+
+TEST_F(Generate, ADeviceThatIsNotThereIsRefusedBeforeTheModelIsLoaded) {
+  for (const char* device : {"cuda:x", "cuda:", "gpu", "cuda:-1"}) {
+    EXPECT_EQ(world_.pema({"generate", kPrompt, "--device", device}).status, 2) << device;
+  }
+  if (kernels::cuda::device_status().usable) GTEST_SKIP() << "there is a GPU";
+  const Outcome outcome =
+      world_.pema({"generate", kPrompt, "--device", "cuda:1", "--model", world_.file("none.gguf")});
+  EXPECT_EQ(outcome.status, 10) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("cuda:1"));
+  EXPECT_THAT(outcome.err, HasSubstr("pema doctor"));
+  const nlohmann::json report = world_.pema({"doctor", "--json"}).json();
+  for (const auto& check : report["checks"]) {
+    if (check["name"] != "gpu") continue;
+    EXPECT_THAT(check["detail"].get<std::string>(), HasSubstr("everything runs on the processor"));
+    EXPECT_THAT(outcome.err, HasSubstr(kernels::cuda::device_status().reason));
+  }
 }
 
 TEST_F(Generate, CtrlCEndsItWithItsOwnStatus) {

@@ -52,6 +52,35 @@ class MachineFileTest : public ::testing::Test {
   std::string path_ = folder_.file("costs.json");
 };
 
+TEST_F(MachineFileTest, ADevicesCostsComeBackAndImpossibleOnesAreRefused) {
+  EXPECT_FALSE(tools::decode_machine_file(encode_machine_file(example()), "file").device);
+  MachineFile file = example();
+  file.device = MeasuredDevice{"Some GPU", {1e-12, 2e-11, 3e-6, 4e-13, true}};
+  const MachineFile again = tools::decode_machine_file(encode_machine_file(file), "file");
+  ASSERT_TRUE(again.device);
+  EXPECT_EQ(again.device->name, "Some GPU");
+  EXPECT_TRUE(again.device->costs.measured);
+  EXPECT_EQ(again.device->costs.byte_read, 1e-12);
+  EXPECT_EQ(again.device->costs.byte_copied, 2e-11);
+  EXPECT_EQ(again.device->costs.launch, 3e-6);
+  EXPECT_EQ(again.device->costs.multiply, 4e-13);
+  for (const auto& change : std::vector<std::function<void(tools::Json&)>>{
+           [](tools::Json& j) { j["device"] = "none"; },
+           [](tools::Json& j) { j["device"]["name"] = "Some GPU"; },
+           [](tools::Json& j) {
+             j["device"] = {{"name", "x"},
+                            {"seconds",
+                             {{"byte_read", -1.0},
+                              {"byte_copied", 1e-9},
+                              {"launch", 1e-9},
+                              {"multiply", 1e-9}}}};
+           }}) {
+    expect_error(
+        ErrorCode::kCorrupt, [&] { (void)tools::decode_machine_file(changed(change), "file"); },
+        "tune");
+  }
+}
+
 TEST_F(MachineFileTest, ComesBackAsItWas) {
   const MachineFile file = example();
   const std::string bytes = encode_machine_file(file);

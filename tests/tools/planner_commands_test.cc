@@ -171,6 +171,16 @@ TEST_F(PlannerCommands, AutomaticTypeIsTakenByExplainAndGenerate) {
             0);
 }
 
+TEST_F(PlannerCommands, ADeviceIsPlannedForWithoutOneAndSaysSo) {
+  EXPECT_EQ(explain()["device"], "cpu");
+  const nlohmann::json found = explain({"--device", "cuda:3"});
+  EXPECT_EQ(found["device"], "cuda:3");
+  EXPECT_EQ(found["costs"], "model");
+  EXPECT_THAT(found["why"].get<std::string>(), HasSubstr("not measured on a device"));
+  const Outcome text = world_.pema({"explain", "--profile", "alice", "--device", "cuda"});
+  EXPECT_THAT(text.out, HasSubstr("costs: a model from data sheets, not measured on a device"));
+}
+
 TEST_F(PlannerCommands, ExplainRefusesWhatItCannotExplain) {
   const auto status = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "explain");

@@ -1,4 +1,3 @@
-#include <dlfcn.h>
 #include <sched.h>
 #include <sys/statvfs.h>
 
@@ -7,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "kernels/cuda/device.h"
 #include "tools/commands/checks.h"
 #include "tools/context.h"
 #include "tools/terminal/text_format.h"
@@ -102,13 +102,11 @@ Check check_disk(const char* name, const std::string& folder) {
 
 Check check_gpu() {
   Check check{.name = "gpu", .ok = true, .needed = false};
-  void* driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (driver == nullptr) {
-    check.detail = "no NVIDIA driver: everything runs on the processor";
-    return check;
-  }
-  ::dlclose(driver);
-  check.detail = "an NVIDIA driver is there; this build computes on the processor";
+  const kernels::cuda::DeviceStatus status = kernels::cuda::device_status();
+  check.detail = status.usable
+                     ? message(status.count, status.count == 1 ? " GPU" : " GPUs",
+                               " for --device cuda; without it everything runs on the processor")
+                     : message(status.reason, ": everything runs on the processor");
   return check;
 }
 

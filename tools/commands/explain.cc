@@ -11,6 +11,7 @@
 #include "tools/commands/explain_measure.h"
 #include "tools/commands/lookup.h"
 #include "tools/context.h"
+#include "tools/device_choice.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/text_format.h"
@@ -38,6 +39,7 @@ struct Options {
   std::optional<std::int64_t> expected_rows;
   std::string strategy = "auto";
   std::string projection = "float32";
+  std::string device = "cpu";
   std::int64_t rounds = 7;
   bool measure = false;
 };
@@ -56,6 +58,9 @@ struct Report {
 EngineOptions engine_options(Context& context, const Options& options) {
   EngineOptions engine = context.engine_options();
   engine.strategy = parse_strategy(options.strategy);
+  engine.device = parse_device(options.device, context.machine_file());
+  // What is only predicted needs no device.
+  if (engine.device && options.measure) require_device(*engine.device);
   engine.executor = plm::openmp_executor();
   engine.expected_rows_per_step = options.rows;
   engine.expected_masks_per_step = options.masks.value_or(std::min<std::int64_t>(options.rows, 16));
@@ -81,6 +86,11 @@ void add_row(Table& table, const StrategyPlan& plan, const char* kind, const Ste
 }
 
 std::string costs_text(const Report& report) {
+  if (report.engine.device) {
+    return report.engine.device->costs.measured
+               ? message("measured on ", printable(report.machine->device->name), " by `pema tune`")
+               : "a model from data sheets, not measured on a device";
+  }
   if (!report.machine) return "built in, not of this machine; `pema tune` measures it";
   return message("measured ", printable(report.machine->measured), " by `pema tune`");
 }
@@ -120,7 +130,10 @@ void print_document(const Report& report) {
   document["masks"] = report.engine.expected_masks_per_step;
   document["expected_rows"] = report.engine.expected_rows;
   document["steps"] = report.found.steps;
-  document["costs"] = report.machine ? "measured" : "built_in";
+  const bool modelled = report.engine.device && !report.engine.device->costs.measured;
+  document["device"] =
+      report.engine.device ? Json(message("cuda:", report.engine.device->number)) : Json("cpu");
+  document["costs"] = modelled ? "model" : report.machine ? "measured" : "built_in";
   document["measured"] = report.machine ? Json(report.machine->measured) : Json();
   for (std::size_t i = 0; i < report.found.plans.size(); ++i) {
     const StrategyPlan& plan = report.found.plans[i];
@@ -193,6 +206,10 @@ void add_explain(Command app, Context& context) {
       .option("--projection", options->projection,
               "Type of the pool's projection: float32, float16, bfloat16, int8, or auto (whichever "
               "is faster)")
+      .shows_default();
+  command
+      .option("--device", options->device,
+              message(kDeviceHelp, "; a GPU is only needed for --measure"))
       .shows_default();
   command.flag("--measure", options->measure, "Run every way, and print what it took");
   command.option("--rounds", options->rounds, "Steps of --measure for each way")

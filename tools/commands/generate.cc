@@ -13,6 +13,7 @@
 #include "tools/commands/lookup.h"
 #include "tools/commands/prompt_source.h"
 #include "tools/context.h"
+#include "tools/device_choice.h"
 #include "tools/speaker.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -43,6 +44,7 @@ struct GenerateOptions {
   std::string system;
   std::string strategy = "auto";
   std::string projection = "float32";
+  std::string device = "cpu";
   std::string metrics;
   std::int64_t budget = 0;
   double neglect = 0;
@@ -123,8 +125,8 @@ void print_summary(Context& context, const Reply& reply, const GenerateOptions& 
 std::shared_ptr<MemoryManager> make_memory(const GenerateOptions& options) {
   if (!options.has_budget && options.metrics.empty()) return nullptr;
   const std::int64_t unlimited = std::int64_t{1} << 62;
-  return std::make_shared<MemoryManager>(
-      MemoryOptions{.budget_bytes = options.has_budget ? options.budget : unlimited});
+  return std::make_shared<MemoryManager>(MemoryOptions{
+      .budget_bytes = options.has_budget ? options.budget : unlimited, .device_bytes = unlimited});
 }
 
 void write_metrics(const MemoryManager* memory, const std::string& path) {
@@ -145,7 +147,9 @@ int run_generate(Context& context, GenerateOptions options) {
   if (!options.has_seed) options.speak.sampling.seed = std::random_device{}();
   options.speak.stop_requested = interrupted;
   const std::string text = converse ? std::string() : prompt_text(options);
-  // A wrong name ends here, before the model is loaded.
+  // A missing device and a wrong name end here, before the model is loaded.
+  const std::optional<DeviceOptions> device = parse_device(options.device, context.machine_file());
+  if (device) require_device(*device);
   const bool personal = !options.profile.empty();
   if (personal) (void)require_profile(context.store(OpenMode::kReadOnly), options.profile);
 
@@ -163,6 +167,7 @@ int run_generate(Context& context, GenerateOptions options) {
   engine_options.neglected_mass = options.neglect;
   engine_options.skip_recall_above = options.skip_recall;
   engine_options.memory = memory;
+  engine_options.device = device;
   if (options.has_budget) engine_options.cache_bytes = options.budget;
   Context::choose_projection(options.projection, model.info(), lease.get(), engine_options);
   Engine engine(model.info(), model.head(), engine_options);
@@ -244,6 +249,7 @@ void add_generate(Command app, Context& context) {
               "probability (1: always search)")
       .shows_default()
       .within(1e-6, 1.0);
+  command.option("--device", options->device, kDeviceHelp).shows_default();
   const Argument budget =
       command
           .parsed_option(

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "kernels/cuda/device.h"
 #include "pema/planner.h"
 #include "pema/plm/openmp.h"
 #include "tools/command_line.h"
@@ -18,7 +19,8 @@ namespace {
 
 constexpr const char* kFooter =
     R"(The engine's kernels are timed at the base model's sizes, in turns, and what the planner needs to
-know of this machine is kept in the user's cache: one file for each processor and number of threads.
+know of this machine is kept in the user's cache: one file for each processor and number of threads,
+with the first GPU's costs where there is one.
 `pema generate` and the other commands then choose by it; until then they use built-in costs. Takes a
 few seconds, best while nothing else runs. Ctrl-C ends it and leaves what was there.
 
@@ -47,6 +49,13 @@ void print_costs(const MachineFile& file, const std::string& path) {
     table.add({std::string(field.name), format_fixed(file.costs.*field.value * 1e12, 2),
                std::string(field.per)});
   }
+  if (file.device) {
+    const DeviceCosts& costs = file.device->costs;
+    table.add({"device: byte_read", format_fixed(costs.byte_read * 1e12, 3), "byte read there"});
+    table.add({"device: byte_copied", format_fixed(costs.byte_copied * 1e12, 3), "byte copied"});
+    table.add({"device: launch", format_fixed(costs.launch * 1e12, 0), "kernel queued"});
+    table.add({"device: multiply", format_fixed(costs.multiply * 1e12, 4), "multiply-add"});
+  }
   print(table.text() + message("measured on ", printable(file.cpu), " with ", file.threads,
                                file.threads == 1 ? " thread" : " threads", ", kept in ", path,
                                "\n"));
@@ -62,6 +71,9 @@ int run_tune(Context& context, const Options& options) {
   measuring.progress = &context.progress();
   MachineFile file;
   file.costs = measure_costs(model.info, model.head, measuring);
+  if (kernels::cuda::device_status().usable) {
+    file.device = measure_device_costs(model.info, {}, options.rounds, &context.progress());
+  }
   context.end_progress();
   file.cpu = processor_name();
   file.threads = thread_count(context.options.threads);
