@@ -25,7 +25,8 @@ class Database {
   /// be written it uses SQLite's log files and takes them away again, where it cannot it reads the
   /// file as it stands and refuses with kBusy once somebody changes it. Throws kNotFound, kIo,
   /// kBusy, kCorrupt.
-  Database(const std::string& path, OpenMode mode, int busy_milliseconds = kBusyMilliseconds);
+  Database(const std::string& path, OpenMode mode, int busy_milliseconds = kBusyMilliseconds,
+           Durability durability = Durability::kDurable);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -52,6 +53,16 @@ class Database {
   /// when one was in the way.
   bool checkpoint();
 
+  /// Every commit so far, also of other processes and of those that sync nothing, survives a power
+  /// cut once this returns. Throws as raise.
+  void sync_log();
+
+  /// Copies the file, as the open read transaction sees it, to `path`, which is replaced. Others go
+  /// on reading and writing. `after` is told the bytes of each step (about 1 MiB), of how many in
+  /// all; it may sleep or throw, which ends the copy. Not synced. Throws kDiskFull, kIo, kCorrupt.
+  void copy_to(const std::string& path,
+               const std::function<void(std::int64_t bytes, std::int64_t total)>& after);
+
   /// Throws the pema::Error for an SQLite result code: BUSY and LOCKED kBusy, FULL kDiskFull,
   /// CORRUPT and NOTADB kCorrupt, IOERR, CANTOPEN and READONLY kIo; the message has the path, what
   /// was being done, and the fix.
@@ -66,7 +77,7 @@ class Database {
   };
 
   void open(int busy_milliseconds);
-  void configure(int busy_milliseconds);
+  void configure(int busy_milliseconds, Durability durability);
   void turn_log_on(int busy_milliseconds);
   void close() noexcept;
   [[nodiscard]] Stamp stamp() const;
