@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -15,6 +16,8 @@
 
 namespace pema::profiles::sqlite {
 namespace {
+
+constexpr int kCheckpointMilliseconds = 50;
 
 /// A path as the path part of an SQLite URI.
 std::string uri_path(const std::string& path) {
@@ -46,12 +49,12 @@ bool log_has_content(const std::string& path) {
 
 Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds,
                    Durability durability)
-    : path_(path), mode_(mode) {
+    : path_(path), mode_(mode), busy_milliseconds_(busy_milliseconds) {
   PEMA_CHECK(mode == OpenMode::kCreate || ::access(path.c_str(), F_OK) == 0, kNotFound, path,
              ": there is no such file");
   try {
-    open(busy_milliseconds);
-    configure(busy_milliseconds, durability);
+    open();
+    configure(durability);
   } catch (...) {
     close();
     throw;
@@ -60,7 +63,7 @@ Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds
 
 Database::~Database() { close(); }
 
-void Database::open(int busy_milliseconds) {
+void Database::open() {
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   std::string name = path_;
   if (mode_ == OpenMode::kCreate) flags |= SQLITE_OPEN_CREATE;
@@ -78,13 +81,13 @@ void Database::open(int busy_milliseconds) {
   const int code = sqlite3_open_v2(name.c_str(), &handle_, flags, sealing_vfs());
   if (code != SQLITE_OK) raise(code, "opening it");
   if (mode_ == OpenMode::kCreate) seal_new_file(handle_);
-  sqlite3_busy_timeout(handle_, busy_milliseconds);
+  sqlite3_busy_timeout(handle_, busy_milliseconds_);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
 }
 
-void Database::configure(int busy_milliseconds, Durability durability) {
+void Database::configure(Durability durability) {
   // No mmap_size: it saves 0.4 us a lookup, an unreadable sector would be a SIGBUS, and nobody
   // would compare the seals of pages.
   // synchronous=FULL syncs the log at every commit, NORMAL only before it moves into the file: a
@@ -99,16 +102,16 @@ void Database::configure(int busy_milliseconds, Durability durability) {
     static_cast<void>(integer("SELECT count(*) FROM sqlite_schema"));
     return;
   }
-  turn_log_on(busy_milliseconds);
+  turn_log_on();
   PEMA_CHECK(sqlite3_db_readonly(handle_, "main") == 0, kIo, path_,
              ": cannot be written; fix the permissions of the file and its folder, or open the "
              "store read-only");
 }
 
-void Database::turn_log_on(int busy_milliseconds) {
+void Database::turn_log_on() {
   // Two who open a new file at once both hold what the other one needs here, so SQLite does not
   // wait: it answers "busy" at once.
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_milliseconds);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_milliseconds_);
   while (true) {
     const int code = sqlite3_exec(handle_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
     if (code == SQLITE_OK) return;
@@ -161,8 +164,10 @@ std::int64_t Database::last_insert_id() const noexcept {
 bool Database::in_transaction() const noexcept { return sqlite3_get_autocommit(handle_) == 0; }
 
 bool Database::checkpoint() {
+  sqlite3_busy_timeout(handle_, std::min(busy_milliseconds_, kCheckpointMilliseconds));
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(handle_, busy_milliseconds_);
   if (primary_code(code) == SQLITE_BUSY || primary_code(code) == SQLITE_LOCKED) return false;
   if (code != SQLITE_OK) raise(code, "moving the log into it");
   return true;

@@ -49,8 +49,9 @@ class Database {
   [[nodiscard]] bool immutable() const noexcept { return immutable_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Moves the log into the file and empties it, as far as other connections allow. Returns false
-  /// when one was in the way.
+  /// Moves the log into the file and empties it, as far as other connections allow: writers wait
+  /// for it, so it waits for readers (a backup may read for minutes) no more than 50 ms. Returns
+  /// false when one was in the way.
   bool checkpoint();
 
   /// Every commit so far, also of other processes and of those that sync nothing, survives a power
@@ -76,15 +77,16 @@ class Database {
     bool operator==(const Stamp&) const = default;
   };
 
-  void open(int busy_milliseconds);
-  void configure(int busy_milliseconds, Durability durability);
-  void turn_log_on(int busy_milliseconds);
+  void open();
+  void configure(Durability durability);
+  void turn_log_on();
   void close() noexcept;
   [[nodiscard]] Stamp stamp() const;
   void check_unchanged() const;
 
   std::string path_;
   OpenMode mode_;
+  int busy_milliseconds_;
   bool immutable_ = false;
   Stamp stamp_;
   sqlite3* handle_ = nullptr;

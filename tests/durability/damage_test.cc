@@ -148,6 +148,10 @@ TEST_F(DamageTest, VerifyIsNeverWrong) {
   }
   const Store opened = Store::open(store, OpenMode::kReadOnly);
   EXPECT_TRUE(opened.verify().empty());
+  RecordProperty("stores", static_cast<int>(rounds));
+  RecordProperty("refused", static_cast<int>(refused));
+  RecordProperty("told", static_cast<int>(told));
+  RecordProperty("harmless", static_cast<int>(harmless));
   std::printf("%lld damaged stores: %lld refused, %lld told by verify, %lld without effect\n",
               static_cast<long long>(rounds), static_cast<long long>(refused),
               static_cast<long long>(told), static_cast<long long>(harmless));

@@ -177,6 +177,8 @@ TEST_F(FaultTest, EveryCallMayBeRefused) {
                 what.find("move") != what.npos || what.find("link") != what.npos)
         << what << ", " << count << " times";
   }
+  RecordProperty("calls", static_cast<int>(calls));
+  RecordProperty("runs", static_cast<int>(runs));
   std::printf("%lld calls, %lld runs\n", static_cast<long long>(calls),
               static_cast<long long>(runs));
 }
