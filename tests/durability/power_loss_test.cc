@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "bench/durability/store_script.h"
+#include "pema/error.h"
 #include "tests/durability/simulated_disk.h"
 #include "tests/support/temporary_folder.h"
 
@@ -99,6 +100,40 @@ void run(std::uint64_t seed, std::int64_t steps, Durability durability, Sums& su
     ASSERT_FALSE(::testing::Test::HasFatalFailure())
         << "seed " << seed << " after " << cut.acknowledged << " steps, "
         << script.name_of(cut.acknowledged);
+  }
+}
+
+/// A store whose creation was cut is there, or can be created; once the call returned it is there.
+TEST(PowerLossAtCreation, LeavesAStoreOrRoomForOne) {
+  const TemporaryFolder folder;
+  const std::string live = folder.file("live");
+  const std::string left = folder.file("left");
+  std::filesystem::create_directories(live);
+  Cuts cuts(live, 3, 1);
+  {
+    const HookedDisk hooked(cuts);
+    for (const Durability durability : {Durability::kDurable, Durability::kFast}) {
+      const std::string name = durability == Durability::kFast ? "/fast" : "/durable";
+      static_cast<void>(Store::open(live + name, OpenMode::kCreate, {durability}));
+      ++cuts.acknowledged;
+      cuts.cut();
+    }
+  }
+  EXPECT_GT(cuts.cuts.size(), 40U);
+  for (const Cut& cut : cuts.cuts) {
+    write_image(cut.image, left);
+    std::int64_t there = 0;
+    for (const char* const name : {"/durable", "/fast"}) {
+      try {
+        EXPECT_TRUE(Store::open(left + name, OpenMode::kReadWrite).verify().empty());
+        ++there;
+      } catch (const Error& error) {
+        EXPECT_TRUE(error.code() == ErrorCode::kNotFound || error.code() == ErrorCode::kCorrupt)
+            << error.what();
+        EXPECT_NO_THROW(static_cast<void>(Store::open(left + name, OpenMode::kCreate)));
+      }
+    }
+    EXPECT_GE(there, cut.acknowledged);
   }
 }
 
