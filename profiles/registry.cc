@@ -5,6 +5,8 @@
 #include "pema/error.h"
 #include "profiles/bundle_meta.h"
 #include "profiles/migrations.h"
+#include "profiles/store_copy.h"
+#include "src/core/file_system.h"
 
 namespace pema::profiles {
 namespace {
@@ -33,23 +35,40 @@ std::string prepare_folder(const std::string& folder, OpenMode mode) {
 
 /// A missing file is a missing store; say so in the user's words.
 std::string require_store(const std::string& registry, const std::string& folder, OpenMode mode) {
-  PEMA_CHECK(mode == OpenMode::kCreate || std::filesystem::exists(registry), kNotFound, folder,
-             ": there is no store here (", registry, " is missing); create one with `pema init`");
+  const bool missing = mode != OpenMode::kCreate && !std::filesystem::exists(registry);
+  PEMA_CHECK(!missing || !std::filesystem::exists(folder + "/" + kUnfinishedRegistry), kNotFound,
+             folder, ": this is an unfinished backup or restore and no store; run it again");
+  PEMA_CHECK(!missing, kNotFound, folder, ": there is no store here (", registry,
+             " is missing); create one with `pema init`");
   return registry;
+}
+
+/// The names of a new store survive a power cut once this returns, whoever made its folders.
+void sync_names(const std::string& folder) {
+  core::FileSystem& files = core::file_system();
+  core::check_file(files.sync_folder(folder), folder, "syncing it");
+  const std::string parent = core::folder_of(folder);
+  core::check_file(files.sync_folder(parent), parent, "syncing it");
 }
 
 }  // namespace
 
-Registry::Registry(const std::string& folder, OpenMode mode)
+Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions& options)
     : folder_(folder),
-      database_(require_store(prepare_folder(folder, mode), folder, mode), mode),
+      database_(require_store(prepare_folder(folder, mode), folder, mode), mode,
+                sqlite::kBusyMilliseconds, options.durability),
       objects_(folder + "/objects") {
   if (mode == OpenMode::kCreate) {
     create_schema(database_, migrations());
+    database_
+        .sync_log();  // a store without its tables would be none, so `fast` does not count here
+    sync_names(folder);
   } else {
     upgrade_schema(database_, migrations());
   }
-  if (mode == OpenMode::kReadWrite) sweep_doomed();
+  if (mode != OpenMode::kReadWrite) return;
+  objects_.sweep();
+  sweep_doomed();
 }
 
 void Registry::require_writable() const {

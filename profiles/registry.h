@@ -19,11 +19,17 @@
 
 namespace pema::profiles {
 
+/// An object that rows name.
+struct NamedObject {
+  Digest digest;
+  std::int64_t bytes = -1;  ///< of its file as the row has it; -1 where no row says
+};
+
 /// A store's folder, open. Thread-safety: one thread at a time.
 class Registry {
  public:
   /// As Store::open.
-  Registry(const std::string& folder, OpenMode mode);
+  Registry(const std::string& folder, OpenMode mode, const StoreOptions& options = {});
 
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
   [[nodiscard]] sqlite::Database& database() noexcept { return database_; }
@@ -78,9 +84,17 @@ class Registry {
   void change_readers(const std::map<SegmentId, std::int64_t>& changes);
   /// True when a pool, a segment or a codebook names the object.
   [[nodiscard]] bool names_object(const Digest& digest);
-  /// Deletes the files of doomed objects that no row names, in a transaction of its own.
+
+  // Objects (registry_objects.cc).
+  /// What rows name, each once, rising.
+  [[nodiscard]] std::vector<NamedObject> named_objects();
+  /// Deletes the files of doomed objects that no row names, in a transaction of its own. While a
+  /// backup runs they stay, and stay doomed.
   void sweep_doomed();
-  /// Deletes those of the objects that no row names, in a transaction of its own.
+  /// sweep_doomed after a write that has happened: what fails is left to the next sweep, because
+  /// the caller would take an error for a write that did not happen.
+  void tidy() noexcept;
+  /// Dooms those of the objects that no row names, and sweeps.
   void drop_unnamed(std::span<const Digest> objects);
 
   // Profiles (registry_profiles.cc).
@@ -91,7 +105,7 @@ class Registry {
   bool remove_profile(std::string_view name);
 
   // Checks (store_verify.cc).
-  [[nodiscard]] std::vector<Damage> verify();
+  [[nodiscard]] std::vector<Damage> verify(VerifyDepth depth);
 
  private:
   std::string folder_;

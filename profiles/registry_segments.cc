@@ -3,7 +3,6 @@
 #include "pema/error.h"
 #include "profiles/name.h"
 #include "profiles/registry.h"
-#include "profiles/sqlite/transaction.h"
 
 namespace pema::profiles {
 namespace {
@@ -156,30 +155,6 @@ bool Registry::names_object(const Digest& digest) {
       "EXISTS (SELECT 1 FROM pool_block WHERE object = ?1) OR "
       "EXISTS (SELECT 1 FROM pool WHERE shared = ?1 OR gate = ?1)");
   return row->bind(1, digest).step() && row->integer(0) != 0;
-}
-
-void Registry::sweep_doomed() {
-  if (database_.integer("SELECT EXISTS (SELECT 1 FROM doomed)") == 0) return;
-  sqlite::Transaction transaction(database_);
-  std::vector<Digest> doomed;
-  {
-    sqlite::Query row = database_.query("SELECT object FROM doomed");
-    while (row->step()) doomed.push_back(row->digest(0));
-  }
-  for (const Digest& digest : doomed) {
-    if (!names_object(digest)) objects_.remove(digest);
-    sqlite::Query done = database_.query("DELETE FROM doomed WHERE object = ?1");
-    done->bind(1, digest).run();
-  }
-  transaction.commit();
-}
-
-void Registry::drop_unnamed(std::span<const Digest> objects) {
-  if (objects.empty()) return;
-  sqlite::Transaction transaction(database_);
-  for (const Digest& digest : objects) {
-    if (!names_object(digest)) objects_.remove(digest);
-  }
 }
 
 }  // namespace pema::profiles

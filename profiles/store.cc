@@ -19,8 +19,8 @@ Store::~Store() = default;
 Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 
-Store Store::open(const std::string& folder, OpenMode mode) {
-  return Store(std::make_unique<Impl>(folder, mode));
+Store Store::open(const std::string& folder, OpenMode mode, const StoreOptions& options) {
+  return Store(std::make_unique<Impl>(folder, mode, options));
 }
 
 const std::string& Store::folder() const noexcept { return impl_->registry.folder(); }
@@ -172,7 +172,7 @@ ProfileRecord write_profiles(Registry& registry, std::span<const ProfileDraft> d
     }
     throw;
   }
-  registry.sweep_doomed();
+  registry.tidy();
   return last;
 }
 

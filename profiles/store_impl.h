@@ -7,7 +7,8 @@
 namespace pema {
 
 struct Store::Impl {
-  Impl(const std::string& folder, OpenMode mode) : registry(folder, mode) {}
+  Impl(const std::string& folder, OpenMode mode, const StoreOptions& options)
+      : registry(folder, mode, options) {}
   profiles::Registry registry;
 };
 

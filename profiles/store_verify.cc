@@ -28,9 +28,10 @@ void run(std::vector<Damage>& damage, const std::string& what, Check check) {
   }
 }
 
-void check_database(Database& database, std::vector<Damage>& damage) {
+void check_database(Database& database, VerifyDepth depth, std::vector<Damage>& damage) {
   run(damage, database.path(), [&] {
-    Query row = database.query("PRAGMA quick_check");
+    Query row = database.query(depth == VerifyDepth::kQuick ? "PRAGMA quick_check"
+                                                            : "PRAGMA integrity_check");
     while (row->step()) {
       const std::string line = row->text(0);
       if (line != "ok") damage.push_back({database.path(), line + kRestore});
@@ -104,10 +105,10 @@ void check_readers(Database& database, std::vector<Damage>& damage,
 }
 
 /// Objects that rows name, with the first row that does.
-std::map<Digest, std::string> named_objects(Registry& registry, std::vector<Damage>& damage,
-                                            std::vector<PoolRecord>& pools,
-                                            std::vector<SegmentRecord>& segments,
-                                            std::vector<CodebookRecord>& codebooks) {
+std::map<Digest, std::string> objects_of_rows(Registry& registry, std::vector<Damage>& damage,
+                                              std::vector<PoolRecord>& pools,
+                                              std::vector<SegmentRecord>& segments,
+                                              std::vector<CodebookRecord>& codebooks) {
   std::map<Digest, std::string> objects;
   run(damage, "table pool", [&] { pools = registry.pools(); });
   run(damage, "table segment", [&] { segments = registry.segments({}); });
@@ -129,7 +130,7 @@ std::map<Digest, std::string> named_objects(Registry& registry, std::vector<Dama
 
 }  // namespace
 
-std::vector<Damage> Registry::verify() {
+std::vector<Damage> Registry::verify(VerifyDepth depth) {
   std::vector<Damage> damage;
   std::vector<PoolRecord> pools;
   std::vector<SegmentRecord> segments;
@@ -137,16 +138,23 @@ std::vector<Damage> Registry::verify() {
   std::map<Digest, std::string> objects;
   run(damage, database_.path(), [&] {
     Transaction snapshot(database_, TransactionKind::kRead);
-    check_database(database_, damage);
+    check_database(database_, depth, damage);
     std::map<SegmentId, std::int64_t> readers;
     run(damage, "table profile", [&] { check_profiles(database_, damage, readers); });
     run(damage, "table segment", [&] { check_readers(database_, damage, readers); });
-    objects = named_objects(*this, damage, pools, segments, codebooks);
+    objects = objects_of_rows(*this, damage, pools, segments, codebooks);
   });
+  std::map<Digest, std::int64_t> sizes;
+  for (const SegmentRecord& segment : segments) sizes[segment.digest] = segment.bytes;
+  for (const CodebookRecord& codebook : codebooks) sizes[codebook.digest] = codebook.bytes;
   std::set<Digest> broken;
   for (const auto& object : objects) {
     const Digest& digest = object.first;
-    const std::string problem = objects_.problem(digest);
+    const auto size = sizes.find(digest);
+    const std::string problem =
+        depth == VerifyDepth::kFull
+            ? objects_.problem(digest)
+            : objects_.size_problem(digest, size == sizes.end() ? -1 : size->second);
     if (problem.empty()) continue;
     broken.insert(digest);
     // Another process may have removed it, row and file, since the rows were read.
@@ -156,6 +164,7 @@ std::vector<Damage> Registry::verify() {
           {"object " + digest.hex(), message(problem, " (used by ", object.second, ")")});
     });
   }
+  if (depth == VerifyDepth::kQuick) return damage;
   const auto whole = [&](const Digest& digest) { return !broken.contains(digest); };
   for (const PoolRecord& pool : pools) {
     bool loadable = whole(pool.shared_object) && whole(pool.gate_object);
@@ -186,6 +195,6 @@ std::vector<Damage> Registry::verify() {
 
 }  // namespace profiles
 
-std::vector<Damage> Store::verify() const { return impl_->registry.verify(); }
+std::vector<Damage> Store::verify(VerifyDepth depth) const { return impl_->registry.verify(depth); }
 
 }  // namespace pema

@@ -89,21 +89,52 @@ struct ProfileDraft {
 enum class OpenMode : std::uint8_t { kCreate, kReadWrite, kReadOnly };
 enum class OnExisting : std::uint8_t { kRefuse, kReplace };
 
+/// What a power cut may take of a store that is being written. A process that dies, also by kill
+/// -9, takes nothing in either mode: only a call that had not returned may be missing.
+enum class Durability : std::uint8_t {
+  /// A call that returned is on the disk: one sync of the log per call.
+  kDurable,
+  /// A power cut may take the last calls, always from the end, never one of the middle; the store
+  /// is
+  /// whole in any case. For bulk work that can be repeated.
+  kFast,
+};
+
+/// How a store is used by this process; nothing of it is stored.
+struct StoreOptions {
+  Durability durability = Durability::kDurable;
+};
+
+/// How much `verify` reads.
+enum class VerifyDepth : std::uint8_t {
+  kQuick,  ///< every row and reference; objects are there and as long as they should be
+  kFull,   ///< also every index and every byte of every object
+};
+
 /// Where a damaged or missing thing was found.
 struct Damage {
   std::string what;  ///< object digest, table or profile name
   std::string why;   ///< with the fix
 };
 
+struct BackupOptions;  // pema/backup.h
+struct BackupRecord;
+struct ScrubOptions;
+struct ScrubReport;
+
 /// A store. Thread-safety: one thread at a time per Store; several processes may open the same
 /// folder, one of them writing at a time (the others wait up to five seconds, then get kBusy).
-/// Every writing call is one transaction: it happened entirely or not at all. Objects are written
-/// to a temporary name, synced and renamed before any row names them.
+/// Every writing call is one transaction: it happened entirely or not at all, and an error means
+/// that it did not (remove_profile and remove_codebook may say that a file is still to be deleted:
+/// see there). Objects are written to a temporary name, synced, renamed and their folders synced
+/// before any row names them, in both modes of durability; they are deleted only after the commit
+/// that dropped their last row is on the disk.
 class Store {
  public:
   /// Throws kNotFound (no store there; create one with `pema init`), kAlreadyExists (kCreate on an
   /// existing store), kUnsupported (schema newer than this build), kCorrupt, kIo.
-  [[nodiscard]] static Store open(const std::string& folder, OpenMode mode);
+  [[nodiscard]] static Store open(const std::string& folder, OpenMode mode,
+                                  const StoreOptions& options = {});
   ~Store();
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
@@ -177,7 +208,9 @@ class Store {
                                                     std::int64_t limit = 1000) const;
   [[nodiscard]] std::int64_t profile_count() const;
   /// Removes a profile, and its own segments that nobody else reads, with their files. False when
-  /// there was none.
+  /// there was none. While a backup runs their files stay; the next writing call or opening for
+  /// writing deletes them. Throws kIo when a file cannot be deleted: the profile is gone then, and
+  /// the next opening for writing tries again.
   bool remove_profile(std::string_view name);
 
   /// Writes one profile with everything it needs (pool, segments unless `with_segments` is false)
@@ -191,9 +224,19 @@ class Store {
   ProfileRecord import_profile(const std::string& path, const std::string& rename = {},
                                OnExisting on_existing = OnExisting::kRefuse);
 
-  /// Checks the database and the digest of every object that a row names. Returns what is wrong;
-  /// empty when nothing is.
-  [[nodiscard]] std::vector<Damage> verify() const;
+  /// Checks the database and the objects that rows name. Returns what is wrong; empty when nothing
+  /// is. Whoever writes meanwhile does not disturb it.
+  [[nodiscard]] std::vector<Damage> verify(VerifyDepth depth = VerifyDepth::kFull) const;
+  /// Reads every object once and compares it with its digest, slowly if asked to, and deletes files
+  /// that no row names. Where it stopped (by `bytes`, or asked to by its progress) is kept in the
+  /// store's folder; the next call goes on there. Throws kIo when the store was opened read-only.
+  ScrubReport scrub(const ScrubOptions& options);
+  /// Copies the store, as it is at this moment, into a folder of backups (pema/backup.h) while
+  /// others read and write it; what an earlier backup there has is not copied again. Meanwhile the
+  /// log grows by what is written, and no object file is deleted. Throws kBusy (another backup is
+  /// being written there), kCorrupt (an object is damaged: a backup would only keep the damage),
+  /// kNotFound, kDiskFull, kIo, kInterrupted; what was copied serves the next try.
+  BackupRecord backup(const std::string& folder, const BackupOptions& options) const;
   /// Path of an object's file.
   [[nodiscard]] std::string object_path(const Digest& digest) const;
   /// Bytes of registry.db after a checkpoint of its log.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -11,9 +12,12 @@
 
 #include "pema/error.h"
 #include "profiles/sqlite/errors.h"
+#include "profiles/sqlite/sealed_file.h"
 
 namespace pema::profiles::sqlite {
 namespace {
+
+constexpr int kCheckpointMilliseconds = 50;
 
 /// A path as the path part of an SQLite URI.
 std::string uri_path(const std::string& path) {
@@ -43,13 +47,14 @@ bool log_has_content(const std::string& path) {
 
 }  // namespace
 
-Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds)
-    : path_(path), mode_(mode) {
+Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds,
+                   Durability durability)
+    : path_(path), mode_(mode), busy_milliseconds_(busy_milliseconds) {
   PEMA_CHECK(mode == OpenMode::kCreate || ::access(path.c_str(), F_OK) == 0, kNotFound, path,
              ": there is no such file");
   try {
-    open(busy_milliseconds);
-    configure(busy_milliseconds);
+    open();
+    configure(durability);
   } catch (...) {
     close();
     throw;
@@ -58,7 +63,7 @@ Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds
 
 Database::~Database() { close(); }
 
-void Database::open(int busy_milliseconds) {
+void Database::open() {
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   std::string name = path_;
   if (mode_ == OpenMode::kCreate) flags |= SQLITE_OPEN_CREATE;
@@ -73,36 +78,40 @@ void Database::open(int busy_milliseconds) {
       name = "file:" + uri_path(path_) + "?immutable=1";
     }
   }
-  const int code = sqlite3_open_v2(name.c_str(), &handle_, flags, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &handle_, flags, sealing_vfs());
   if (code != SQLITE_OK) raise(code, "opening it");
-  sqlite3_busy_timeout(handle_, busy_milliseconds);
+  if (mode_ == OpenMode::kCreate) seal_new_file(handle_);
+  sqlite3_busy_timeout(handle_, busy_milliseconds_);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
 }
 
-void Database::configure(int busy_milliseconds) {
-  // No mmap_size: it saves 0.4 us a lookup, and an unreadable sector would be a SIGBUS.
-  // synchronous=FULL: a file is deleted only after the commit that dropped it is on the disk.
+void Database::configure(Durability durability) {
+  // No mmap_size: it saves 0.4 us a lookup, an unreadable sector would be a SIGBUS, and nobody
+  // would compare the seals of pages.
+  // synchronous=FULL syncs the log at every commit, NORMAL only before it moves into the file: a
+  // power cut then takes whole commits from the end.
   execute(
       "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
       "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON;"
-      "PRAGMA synchronous=FULL;");
+      "PRAGMA synchronous=" +
+      std::string(durability == Durability::kDurable ? "FULL" : "NORMAL"));
   if (mode_ == OpenMode::kReadOnly) {
     execute("PRAGMA query_only=ON");
     static_cast<void>(integer("SELECT count(*) FROM sqlite_schema"));
     return;
   }
-  turn_log_on(busy_milliseconds);
+  turn_log_on();
   PEMA_CHECK(sqlite3_db_readonly(handle_, "main") == 0, kIo, path_,
              ": cannot be written; fix the permissions of the file and its folder, or open the "
              "store read-only");
 }
 
-void Database::turn_log_on(int busy_milliseconds) {
+void Database::turn_log_on() {
   // Two who open a new file at once both hold what the other one needs here, so SQLite does not
   // wait: it answers "busy" at once.
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_milliseconds);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_milliseconds_);
   while (true) {
     const int code = sqlite3_exec(handle_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
     if (code == SQLITE_OK) return;
@@ -155,11 +164,23 @@ std::int64_t Database::last_insert_id() const noexcept {
 bool Database::in_transaction() const noexcept { return sqlite3_get_autocommit(handle_) == 0; }
 
 bool Database::checkpoint() {
+  sqlite3_busy_timeout(handle_, std::min(busy_milliseconds_, kCheckpointMilliseconds));
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(handle_, busy_milliseconds_);
   if (primary_code(code) == SQLITE_BUSY || primary_code(code) == SQLITE_LOCKED) return false;
   if (code != SQLITE_OK) raise(code, "moving the log into it");
   return true;
+}
+
+void Database::sync_log() {
+  sqlite3_file* log = nullptr;
+  if (sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr) {
+    return;
+  }
+  const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (code != SQLITE_OK) raise(code, "syncing its log");
 }
 
 void Database::raise(int code, std::string_view doing) const {

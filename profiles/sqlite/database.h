@@ -25,7 +25,8 @@ class Database {
   /// be written it uses SQLite's log files and takes them away again, where it cannot it reads the
   /// file as it stands and refuses with kBusy once somebody changes it. Throws kNotFound, kIo,
   /// kBusy, kCorrupt.
-  Database(const std::string& path, OpenMode mode, int busy_milliseconds = kBusyMilliseconds);
+  Database(const std::string& path, OpenMode mode, int busy_milliseconds = kBusyMilliseconds,
+           Durability durability = Durability::kDurable);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -48,9 +49,20 @@ class Database {
   [[nodiscard]] bool immutable() const noexcept { return immutable_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Moves the log into the file and empties it, as far as other connections allow. Returns false
-  /// when one was in the way.
+  /// Moves the log into the file and empties it, as far as other connections allow: writers wait
+  /// for it, so it waits for readers (a backup may read for minutes) no more than 50 ms. Returns
+  /// false when one was in the way.
   bool checkpoint();
+
+  /// Every commit so far, also of other processes and of those that sync nothing, survives a power
+  /// cut once this returns. Throws as raise.
+  void sync_log();
+
+  /// Copies the file, as the open read transaction sees it, to `path`, which is replaced. Others go
+  /// on reading and writing. `after` is told the bytes of each step (about 1 MiB), of how many in
+  /// all; it may sleep or throw, which ends the copy. Not synced. Throws kDiskFull, kIo, kCorrupt.
+  void copy_to(const std::string& path,
+               const std::function<void(std::int64_t bytes, std::int64_t total)>& after);
 
   /// Throws the pema::Error for an SQLite result code: BUSY and LOCKED kBusy, FULL kDiskFull,
   /// CORRUPT and NOTADB kCorrupt, IOERR, CANTOPEN and READONLY kIo; the message has the path, what
@@ -65,15 +77,16 @@ class Database {
     bool operator==(const Stamp&) const = default;
   };
 
-  void open(int busy_milliseconds);
-  void configure(int busy_milliseconds);
-  void turn_log_on(int busy_milliseconds);
+  void open();
+  void configure(Durability durability);
+  void turn_log_on();
   void close() noexcept;
   [[nodiscard]] Stamp stamp() const;
   void check_unchanged() const;
 
   std::string path_;
   OpenMode mode_;
+  int busy_milliseconds_;
   bool immutable_ = false;
   Stamp stamp_;
   sqlite3* handle_ = nullptr;

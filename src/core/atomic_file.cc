@@ -1,65 +1,55 @@
 #include "src/core/atomic_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstdint>
-#include <cstdio>
-#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "pema/error.h"
+#include "src/core/file_system.h"
 
 namespace pema::core {
 namespace {
 
-[[noreturn]] void fail_errno(int error, const std::string& path, const char* doing) {
-  const std::string reason = std::generic_category().message(error);
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-    fail(ErrorCode::kDiskFull, path, ": no space while ", doing, " (", reason,
-         "); free some space or raise the quota or file size limit, then try again; nothing was "
-         "changed");
-  }
-  fail(ErrorCode::kIo, path, ": ", doing, " failed (", reason,
-       "); check that the folder exists and may be written to");
-}
-
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 /// Pieces are gathered up to this size.
 constexpr std::size_t kGathered = std::size_t{1} << 18;
 
-void sync_folder(const std::string& path) {
-  const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) fail_errno(errno, path, "opening its folder");
-  const int error = ::fsync(fd) == 0 ? 0 : errno;
-  ::close(fd);
-  // EINVAL: this file system has no sync for folders and orders renames itself.
-  if (error != 0 && error != EINVAL) fail_errno(error, path, "syncing its folder");
+std::vector<std::string> temporary_files(const std::string& folder) {
+  std::vector<std::string> paths;
+  DIR* const entries = ::opendir(folder.c_str());
+  if (entries == nullptr) return paths;
+  while (const dirent* entry = ::readdir(entries)) {
+    const std::string_view name = entry->d_name;
+    if (name.starts_with(kTemporaryPrefix)) paths.push_back(message(folder, "/", name));
+  }
+  ::closedir(entries);
+  return paths;
 }
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+AtomicFile::AtomicFile(std::string path) : AtomicFile(path, folder_of(path)) {}
+
+AtomicFile::AtomicFile(std::string path, const std::string& temporary_folder)
+    : path_(std::move(path)) {
   static std::atomic<std::uint64_t> next{0};
-  const std::string prefix = message(folder_of(path_), "/", kTemporaryPrefix, ::getpid(), "-");
+  const std::string prefix = message(temporary_folder, "/", kTemporaryPrefix, ::getpid(), "-");
+  int error = 0;
   do {  // A killed process with our number may have left the name behind.
     temporary_ = prefix + std::to_string(next.fetch_add(1));
-    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (file_ < 0 && (errno == EEXIST || errno == EINTR));
-  if (file_ < 0) fail_errno(errno, path_, "creating a temporary file beside it");
+    error = file_system().create(temporary_, file_);
+  } while (error == EEXIST || error == EINTR);
+  check_file(error, path_, "creating a temporary file for it");
 }
 
 AtomicFile::~AtomicFile() {
-  if (file_ >= 0) ::close(file_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (file_ >= 0) static_cast<void>(file_system().close(file_));
+  if (!temporary_.empty()) static_cast<void>(file_system().unlink(temporary_));
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
@@ -77,12 +67,21 @@ void AtomicFile::write(std::string_view text) {
 void AtomicFile::commit() {
   PEMA_ASSERT(file_ >= 0);
   flush();
-  if (::fsync(file_) != 0) fail_errno(errno, path_, "syncing");
-  // Network file systems report a full quota here. The descriptor is gone even on failure.
-  if (::close(std::exchange(file_, -1)) != 0) fail_errno(errno, path_, "closing");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno(errno, path_, "renaming");
+  check_file(file_system().sync(file_), path_, "syncing");
+  // The file is closed before it gets its name, because network file systems report a full quota
+  // only then; a duplicate keeps the lock, so that no sweep takes the file away in between.
+  const int lock = ::fcntl(file_, F_DUPFD_CLOEXEC, 0);
+  if (lock < 0) fail_file(errno, path_, "duplicating its descriptor");
+  int error = file_system().close(std::exchange(file_, -1));
+  const char* doing = "closing";
+  if (error == 0) {
+    error = file_system().rename(temporary_, path_);
+    doing = "renaming";
+  }
+  ::close(lock);
+  check_file(error, path_, doing);
   temporary_.clear();
-  sync_folder(path_);
+  check_file(file_system().sync_folder(folder_of(path_)), path_, "syncing its folder");
 }
 
 void AtomicFile::flush() {
@@ -91,12 +90,8 @@ void AtomicFile::flush() {
 }
 
 void AtomicFile::write_now(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(file_, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_errno(errno, path_, "writing");
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
+  if (bytes.empty()) return;
+  check_file(file_system().write(file_, bytes), path_, "writing");
 }
 
 void write_file_atomically(const std::string& path,
@@ -108,6 +103,17 @@ void write_file_atomically(const std::string& path,
 
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes) {
   write_file_atomically(path, std::span(&bytes, 1));
+}
+
+std::int64_t sweep_temporary_files(const std::string& folder) {
+  std::int64_t swept = 0;
+  for (const std::string& path : temporary_files(folder)) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) continue;
+    if (::flock(file, LOCK_EX | LOCK_NB) == 0 && file_system().unlink(path) == 0) ++swept;
+    ::close(file);
+  }
+  return swept;
 }
 
 }  // namespace pema::core

@@ -185,6 +185,16 @@ ObjectParts parse_object(std::span<const std::byte> bytes, ObjectKind kind,
   return parts;
 }
 
+std::int64_t claimed_bytes(const std::string& path) {
+  const auto file = MappedFile::open(path);
+  std::uint32_t kind = 0;
+  if (file->bytes().size() >= sizeof(Prologue)) {
+    std::memcpy(&kind, file->bytes().data() + offsetof(Prologue, kind), sizeof kind);
+  }
+  const Prologue prologue = read_prologue(file->bytes(), static_cast<ObjectKind>(kind), path);
+  return size_from(prologue.file_bytes, path, "the file's size");
+}
+
 Digest payload_digest(std::span<const std::span<const std::byte>> sections) {
   Sha256 hash;
   for (const auto section : sections) hash.update(section);

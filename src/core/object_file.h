@@ -68,6 +68,10 @@ struct ObjectParts {
 /// True when the prologue names `kind`; nothing else is checked. For readers of several kinds.
 [[nodiscard]] bool claims_kind(std::span<const std::byte> bytes, ObjectKind kind) noexcept;
 
+/// Bytes that the object at `path` should have by its own prologue, of which everything is checked;
+/// the rest is not read. Throws kNotFound, kIo, kCorrupt, kUnsupported.
+[[nodiscard]] std::int64_t claimed_bytes(const std::string& path);
+
 /// SHA-256 of the sections one after the other, pads left out: for kinds whose metadata vouches for
 /// them, because nobody knows the digest of the whole file.
 [[nodiscard]] Digest payload_digest(std::span<const std::span<const std::byte>> sections);
