@@ -195,7 +195,7 @@ std::vector<ProfileRecord> Store::profiles(std::string_view after, std::int64_t 
 }
 
 std::int64_t Store::profile_count() const {
-  return impl_->registry.database().integer("SELECT count(*) FROM profile");
+  return impl_->registry.profile_count();
 }
 
 bool Store::remove_profile(std::string_view name) {
