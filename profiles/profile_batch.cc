@@ -75,7 +75,7 @@ void ProfileBatch::clear() noexcept {
   entries_.clear();
 }
 
-void ProfileBatch::add(const ProfileDraft& draft) {
+void ProfileBatch::add(const ProfileDraft& draft, std::int64_t order) {
   check_name(draft.name, "profile name");
   draft.schedule.validate();
   const LambdaSchedule schedule = draft.schedule.quantised();
@@ -89,6 +89,7 @@ void ProfileBatch::add(const ProfileDraft& draft) {
   Entry entry;
   entry.at = bytes_.size();
   entry.name_bytes = static_cast<std::uint32_t>(draft.name.size());
+  entry.order = order;
   entry.segments_at = segments_.size();
   entry.segments = static_cast<std::uint32_t>(rights_.beside.size());
   entry.use = &use;
@@ -250,11 +251,10 @@ std::vector<const ProfileBatch::Entry*> ProfileBatch::in_name_order() const {
   std::vector<Key> keys;
   keys.reserve(entries_.size());
   for (const Entry& entry : entries_) keys.push_back({prefix_of(name_of(entry)), &entry});
-  // Of one name twice, the first draft comes first.
   std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
     if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    const int order = name_of(*a.entry).compare(name_of(*b.entry));
-    return order != 0 ? order < 0 : a.entry < b.entry;
+    const int names = name_of(*a.entry).compare(name_of(*b.entry));
+    return names != 0 ? names < 0 : a.entry->order < b.entry->order;
   });
   std::vector<const Entry*> order;
   order.reserve(keys.size());
@@ -264,8 +264,7 @@ std::vector<const ProfileBatch::Entry*> ProfileBatch::in_name_order() const {
 
 void ProfileBatch::write_entries(OnExisting on_existing) {
   sqlite::Database& database = registry_.database();
-  std::int64_t last =
-      database.integer("SELECT value FROM counter WHERE name = 'profile'");
+  std::int64_t last = database.integer("SELECT value FROM counter WHERE name = 'profile'");
   const bool any_removed = database.integer("SELECT EXISTS (SELECT 1 FROM removed)") != 0;
   {
     sqlite::Query name = database.query(
@@ -309,8 +308,8 @@ void ProfileBatch::replace(const Entry& entry) {
     generation = old->integer(1) + 1;
     take_back(entry, old->integer(2), old->blob(3));
   }
-  sqlite::Query row = database.query(
-      "UPDATE profile SET generation = ?2, setting = ?3, data = ?4 WHERE id = ?1");
+  sqlite::Query row =
+      database.query("UPDATE profile SET generation = ?2, setting = ?3, data = ?4 WHERE id = ?1");
   row->bind(1, id).bind(2, generation).bind(3, entry.use->setting.id).bind(4, data_of(entry)).run();
   for (std::uint32_t i = 0; i < entry.segments; ++i) ++readers_[segments_[entry.segments_at + i]];
   changed_.push_back(id);

@@ -27,8 +27,10 @@ class ProfileBatch {
   explicit ProfileBatch(Registry& registry) : registry_(registry) {}
 
   /// Checks and encodes a draft. Its own segments are stored, which needs a transaction; without
-  /// such, tables are only read. Throws as Store::put_profile; the batch is then as before.
-  void add(const ProfileDraft& draft);
+  /// such, tables are only read. Of one name twice, the draft with the higher order is the later
+  /// one. Throws as Store::put_profile; the batch is then as before.
+  void add(const ProfileDraft& draft, std::int64_t order);
+  void add(const ProfileDraft& draft) { add(draft, size()); }
   /// Writes what was added, in the order of names, and what that means for settings, segments and
   /// readers elsewhere. Expects a transaction. Throws kAlreadyExists (kRefuse), kNotFound when a
   /// segment went since it was added.
@@ -43,13 +45,14 @@ class ProfileBatch {
  private:
   struct Use {
     Setting setting;
-    Digest model;             ///< of pool and segments; zero: neither
+    Digest model;              ///< of pool and segments; zero: neither
     std::int64_t waiting = 0;  ///< entries that have it
   };
   struct Entry {
     std::size_t at = 0;  ///< of its name in bytes_, which the row follows
     std::uint32_t name_bytes = 0;
     std::uint32_t data_bytes = 0;
+    std::int64_t order = 0;
     std::size_t segments_at = 0;  ///< in segments_: those that the setting does not hold
     std::uint32_t segments = 0;
     Use* use = nullptr;

@@ -1,5 +1,5 @@
-/// Packed values of the registry and of bundles (docs/formats/registry.md). Each value has one encoding
-/// only; anything else is refused.
+/// Packed values of the registry and of bundles (docs/formats/registry.md). Each value has one
+/// encoding only; anything else is refused.
 ///
 ///   varint   := unsigned LEB128 without needless bytes
 ///   schedule := varint curve + 4 * gate, lambda_max * 1e4, length, lambda_own * 1e4, lambda_shared

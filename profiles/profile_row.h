@@ -44,8 +44,8 @@ void decode_setting(std::span<const std::byte> schedule, std::span<const std::by
 /// hold, rising; the mask has the setting's shape.
 void encode_row(std::vector<std::byte>& out, const Setting& setting, const LambdaSchedule& schedule,
                 const ProfileMask& mask, std::span<const SegmentId> segments);
-/// Fills pool, schedule, segments and mask of `record`, whose memory is used again. Throws kCorrupt,
-/// naming `what`.
+/// Fills pool, schedule, segments and mask of `record`, whose memory is used again. Throws
+/// kCorrupt, naming `what`.
 void decode_row(std::span<const std::byte> data, const Setting& setting, std::string_view what,
                 ProfileRecord& record);
 

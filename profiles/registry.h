@@ -86,6 +86,10 @@ class Registry {
   void drop_unnamed(std::span<const Digest> objects);
 
   // Profiles (registry_profiles.cc).
+  /// Stores the objects of the drafts' own segments. Throws kInvalidArgument when one is null.
+  void put_own_segment_objects(std::span<const ProfileDraft> drafts);
+  /// Takes away again those that no row names, for a write that failed; never throws.
+  void drop_own_segment_objects(std::span<const ProfileDraft> drafts) noexcept;
   /// Stores the drafts' own segments; expects their objects to be there already.
   void put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing);
   [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name);

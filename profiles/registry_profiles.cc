@@ -22,6 +22,32 @@ ProfileRecord read_profile(SettingTable& settings, const sqlite::Query& row) {
 
 }  // namespace
 
+void Registry::put_own_segment_objects(std::span<const ProfileDraft> drafts) {
+  for (const ProfileDraft& draft : drafts) {
+    for (const auto& segment : draft.own_segments) {
+      PEMA_CHECK(segment != nullptr, kInvalidArgument, "an own segment of profile '", draft.name,
+                 "' is null");
+      put_segment_object(*segment);
+    }
+  }
+}
+
+void Registry::drop_own_segment_objects(std::span<const ProfileDraft> drafts) noexcept {
+  try {
+    std::vector<Digest> objects;
+    for (const ProfileDraft& draft : drafts) {
+      for (const auto& segment : draft.own_segments) {
+        if (segment == nullptr) continue;
+        objects.push_back(segment->digest());
+        if (segment->codebook() != nullptr) objects.push_back(segment->codebook()->digest());
+      }
+    }
+    drop_unnamed(objects);
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the first error is the one to
+                                     // tell
+  }
+}
+
 void Registry::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing) {
   batch_.clear();
   for (const ProfileDraft& draft : drafts) batch_.add(draft);

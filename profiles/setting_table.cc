@@ -45,8 +45,8 @@ std::int64_t SettingTable::count() { return database_.integer("SELECT count(*) F
 
 void SettingTable::add_profiles(Setting& setting, std::int64_t profiles) {
   const auto add = [&] {
-    sqlite::Query row = database_.query(
-        "UPDATE setting SET profiles = profiles + ?2 WHERE id = ?1 RETURNING id");
+    sqlite::Query row =
+        database_.query("UPDATE setting SET profiles = profiles + ?2 WHERE id = ?1 RETURNING id");
     const bool there = row->bind(1, setting.id).bind(2, profiles).step();
     if (there) row->run();
     return there;

@@ -29,8 +29,9 @@ class SettingTable {
   void forget() noexcept { known_.clear(); }
   /// Number of settings.
   [[nodiscard]] std::int64_t count();
-  /// Adds profiles to the row that equals `setting`, which is made where it is missing, and sets the
-  /// setting's number. A number that is set already is taken for what it says while its row lives.
+  /// Adds profiles to the row that equals `setting`, which is made where it is missing, and sets
+  /// the setting's number. A number that is set already is taken for what it says while its row
+  /// lives.
   void add_profiles(Setting& setting, std::int64_t profiles);
   /// Takes profiles away by setting number; settings that nobody has any more go.
   void drop_profiles(const std::map<std::int64_t, std::int64_t>& profiles);

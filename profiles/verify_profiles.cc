@@ -31,10 +31,7 @@ struct Row {
 class Walk {
  public:
   Walk(Registry& registry, std::vector<Damage>& damage, std::map<SegmentId, std::int64_t>& readers)
-      : registry_(registry),
-        database_(registry.database()),
-        damage_(damage),
-        readers_(readers) {}
+      : registry_(registry), database_(registry.database()), damage_(damage), readers_(readers) {}
 
   void run() {
     registry_.settings().forget();
@@ -85,8 +82,8 @@ class Walk {
       const std::int64_t id = row->integer(1);
       named.push_back(id);
       if (!std::binary_search(rows_.begin(), rows_.end(), id)) {
-        damage_.push_back({"profile '" + row->text(0) + "'",
-                           message("has a name and no row ", id, kRestore)});
+        damage_.push_back(
+            {"profile '" + row->text(0) + "'", message("has a name and no row ", id, kRestore)});
       }
       if (is_broken(id)) names_.emplace(id, row->text(0));
     }
@@ -104,8 +101,9 @@ class Walk {
   }
 
   [[nodiscard]] bool is_broken(std::int64_t id) const {
-    const auto found = std::lower_bound(broken_.begin(), broken_.end(), id,
-                                        [](const Row& row, std::int64_t at) { return row.id < at; });
+    const auto found =
+        std::lower_bound(broken_.begin(), broken_.end(), id,
+                         [](const Row& row, std::int64_t at) { return row.id < at; });
     return found != broken_.end() && found->id == id;
   }
 
@@ -115,9 +113,9 @@ class Walk {
       const auto found = settings_.find(row->integer(0));
       const std::int64_t there = found == settings_.end() ? 0 : found->second;
       if (there == row->integer(1)) continue;
-      damage_.push_back({message("setting ", row->integer(0)),
-                         message("its row counts ", row->integer(1), " profiles, there are ", there,
-                                 kRestore)});
+      damage_.push_back(
+          {message("setting ", row->integer(0)),
+           message("its row counts ", row->integer(1), " profiles, there are ", there, kRestore)});
     }
     Query counter = database_.query("SELECT value FROM counter WHERE name = 'profile'");
     PEMA_CHECK(counter->step() && (rows_.empty() || rows_.back() <= counter->integer(0)), kCorrupt,
@@ -127,8 +125,8 @@ class Walk {
   void tell() {
     for (Row& row : broken_) {
       const auto found = names_.find(row.id);
-      const std::string who = found == names_.end() ? message("profile ", row.id)
-                                                    : "profile '" + found->second + "'";
+      const std::string who =
+          found == names_.end() ? message("profile ", row.id) : "profile '" + found->second + "'";
       std::string why = std::move(row.why);
       if (why.starts_with(kWho)) why.replace(0, kWho.size(), who);
       damage_.push_back({who, std::move(why)});
@@ -140,8 +138,8 @@ class Walk {
   std::vector<Damage>& damage_;
   std::map<SegmentId, std::int64_t>& readers_;
   std::unordered_map<std::int64_t, PoolFacts> pools_;
-  std::vector<std::int64_t> rows_;  ///< rising
-  std::vector<Row> broken_;         ///< rising
+  std::vector<std::int64_t> rows_;                       ///< rising
+  std::vector<Row> broken_;                              ///< rising
   std::unordered_map<std::int64_t, std::string> names_;  ///< of the broken
   std::unordered_map<std::int64_t, std::int64_t> settings_;
   ProfileRecord record_;

@@ -80,8 +80,10 @@ void Statement::run() {
 
 void Statement::run_again() {
   run();
-  sqlite3_reset(handle_);
+  rewind();
 }
+
+void Statement::rewind() noexcept { sqlite3_reset(handle_); }
 
 std::int64_t Statement::changes() const noexcept {
   return sqlite3_changes64(sqlite3_db_handle(handle_));

@@ -45,6 +45,8 @@ class Statement {
   void run();
   /// Runs to the end and makes the statement ready to run again; bindings stay.
   void run_again();
+  /// Makes the statement ready to run again; bindings stay.
+  void rewind() noexcept;
   /// Rows that the connection's last INSERT, UPDATE or DELETE changed.
   [[nodiscard]] std::int64_t changes() const noexcept;
 
