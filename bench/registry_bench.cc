@@ -1,6 +1,7 @@
-// Bytes per profile in registry.db, and the time to enrol and to lease one. Prints one JSON
-// document.
-#include <chrono>
+// registry_bench copies N: bytes of copies of one enrolled profile in registry.db.
+// registry_bench scale N CALLS FOLDER: N different profiles in one store, kept in FOLDER.
+// registry_bench sqlite|lmdb N CALLS: the same people in something else.
+// Prints one JSON document.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -9,7 +10,10 @@
 #include <random>
 #include <vector>
 
+#include "bench/registry/peers.h"
+#include "bench/registry/scale.h"
 #include "pema/engine.h"
+#include "pema/error.h"
 #include "pema/store.h"
 #include "tools/experiment/registry_row.h"
 
@@ -75,33 +79,46 @@ pema::Store make_store(const std::string& folder, const pema::ModelInfo& model) 
   return store;
 }
 
+nlohmann::ordered_json measure_copies(const std::string& folder, std::int64_t profiles) {
+  const pema::ModelInfo model{pema::sha256("bench"), "bench", "llama", kHidden, kVocab};
+  const pema::Store store = make_store(folder + "/store", model);
+  const auto cost =
+      pema::tools::measure_registry_row(store, "enrolled", profiles, folder + "/copies");
+  return {{"profiles", cost.profiles},
+          {"adapters", kAdapters},
+          {"segments", 2},
+          {"mask_bytes", cost.mask_bytes},
+          {"bytes_per_profile", cost.bytes_per_profile}};
+}
+
+nlohmann::ordered_json measure(const std::string& what, std::int64_t profiles, std::int64_t calls,
+                               const std::string& kept, const std::string& scratch) {
+  constexpr std::int64_t kPeersBatch = 1'000'000;
+  if (what == "copies") return measure_copies(scratch, profiles);
+  if (what == "scale") return pema::bench::measure_scale(kept, {profiles, calls});
+  if (what == "sqlite") {
+    return pema::bench::measure_naive_sqlite(scratch, profiles, kPeersBatch, calls);
+  }
+  PEMA_CHECK(what == "lmdb", kInvalidArgument, "'", what, "' is not measured here");
+  return pema::bench::measure_lmdb(scratch, profiles, kPeersBatch, calls);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::int64_t profiles = argc > 1 ? std::atoll(argv[1]) : 10'000;
-  const auto folder = std::filesystem::temp_directory_path() / "pema-registry-bench";
-  std::filesystem::remove_all(folder);
+  const auto scratch = std::filesystem::temp_directory_path() / "pema-registry-bench";
+  std::filesystem::remove_all(scratch);
   int status = 0;
   try {
-    const pema::ModelInfo model{pema::sha256("bench"), "bench", "llama", kHidden, kVocab};
-    const pema::Store store = make_store(folder.string() + "/store", model);
-    const auto start = std::chrono::steady_clock::now();
-    const auto cost =
-        pema::tools::measure_registry_row(store, "enrolled", profiles, folder.string() + "/copies");
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    nlohmann::ordered_json document;
-    document["profiles"] = cost.profiles;
-    document["adapters"] = kAdapters;
-    document["segments"] = 2;
-    document["mask_bytes"] = cost.mask_bytes;
-    document["bytes_per_profile"] = cost.bytes_per_profile;
-    document["profiles_per_second"] = static_cast<double>(profiles) / seconds;
+    PEMA_CHECK(argc >= 3, kInvalidArgument, "say what to measure and how many profiles");
+    const nlohmann::ordered_json document =
+        measure(argv[1], std::atoll(argv[2]), argc > 3 ? std::atoll(argv[3]) : 400'000,
+                argc > 4 ? argv[4] : scratch.string(), scratch.string());
     std::printf("%s\n", document.dump(2).c_str());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "registry_bench: %s\n", error.what());
     status = 1;
   }
-  std::filesystem::remove_all(folder);
+  std::filesystem::remove_all(scratch);
   return status;
 }

@@ -14,6 +14,8 @@
 #include "pema/error.h"
 #include "pema/store.h"
 #include "profiles/object_folder.h"
+#include "profiles/profile_batch.h"
+#include "profiles/setting_table.h"
 #include "profiles/sqlite/database.h"
 #include "src/core/weak_shelf.h"
 
@@ -98,11 +100,22 @@ class Registry {
   void drop_unnamed(std::span<const Digest> objects);
 
   // Profiles (registry_profiles.cc).
+  /// Stores the objects of the drafts' own segments. Throws kInvalidArgument when one is null.
+  void put_own_segment_objects(std::span<const ProfileDraft> drafts);
+  /// Takes away again those that no row names, for a write that failed; never throws.
+  void drop_own_segment_objects(std::span<const ProfileDraft> drafts) noexcept;
   /// Stores the drafts' own segments; expects their objects to be there already.
   void put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing);
   [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name);
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
+  [[nodiscard]] std::int64_t profile_count();
   bool remove_profile(std::string_view name);
+  [[nodiscard]] SettingTable& settings() noexcept { return settings_; }
+  /// The generation of a new profile: after the removed one of that name, or 1.
+  [[nodiscard]] std::int64_t next_generation(std::string_view name);
+  /// Counts down the readers of what a row of `profile` may read.
+  void drop_readers(std::int64_t setting, std::span<const std::byte> data, std::string_view what,
+                    std::map<SegmentId, std::int64_t>& readers);
 
   // Checks (store_verify.cc).
   [[nodiscard]] std::vector<Damage> verify(VerifyDepth depth);
@@ -111,6 +124,8 @@ class Registry {
   std::string folder_;
   sqlite::Database database_;
   ObjectFolder objects_;
+  SettingTable settings_{database_};
+  ProfileBatch batch_{*this};
   core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads
 };
 

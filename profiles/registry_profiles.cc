@@ -1,173 +1,74 @@
-#include <algorithm>
-#include <unordered_map>
-
 #include "pema/error.h"
-#include "profiles/bundle.h"
-#include "profiles/name.h"
-#include "profiles/profile_codec.h"
 #include "profiles/registry.h"
 
 namespace pema::profiles {
 namespace {
 
 constexpr std::string_view kProfileColumns =
-    "SELECT id, name, generation, pool, schedule, segments, mask FROM profile ";
+    "SELECT profile, name, generation, setting, data FROM profile_name LEFT JOIN profile "
+    "ON id = profile ";
 
-ProfileRecord read_profile(const sqlite::Query& row) {
+ProfileRecord read_profile(SettingTable& settings, const sqlite::Query& row) {
   ProfileRecord record;
   record.id.value = row->integer(0);
   record.name = row->text(1);
   const std::string what = "profile '" + record.name + "'";
+  PEMA_CHECK(!row->null(2), kCorrupt, what,
+             ": has a name and no row; restore registry.db from a backup");
   record.generation = row->integer(2);
-  if (!row->null(3)) record.pool.value = row->integer(3);
-  record.schedule = decode_schedule(row->blob(4), what);
-  record.segments = decode_segments(row->blob(5), what);
-  record.mask = decode_mask(row->blob(6), what);
+  decode_row(row->blob(4), settings.get(row->integer(3), what), what, record);
   return record;
 }
 
-/// Key of a removed name: enough to recognise it, and not the name.
-std::vector<std::byte> name_hash(std::string_view name) {
-  const Digest digest = sha256(name);
-  const auto bytes = std::as_bytes(std::span(digest.bytes)).first(16);
-  return {bytes.begin(), bytes.end()};
-}
-
-/// Writes a run of drafts; remembers what several of them refer to.
-class Writer {
- public:
-  Writer(Registry& registry, OnExisting on_existing)
-      : registry_(registry), database_(registry.database()), on_existing_(on_existing) {}
-
-  void put(const ProfileDraft& draft) {
-    check_name(draft.name, "profile name");
-    draft.schedule.validate();
-    const std::vector<std::byte> schedule = encode_schedule(draft.schedule.quantised());
-    const std::vector<std::byte> segments = encode_segments(check_references(draft));
-    const std::vector<std::byte> mask = encode_mask(draft.mask);
-    const std::int64_t generation = next_generation(draft);
-    const bool replace = generation_is_replacement_;
-    sqlite::Query row = database_.query(
-        replace ? "UPDATE profile SET generation = ?2, pool = ?3, schedule = ?4, segments = ?5, "
-                  "mask = ?6 WHERE name = ?1"
-                : "INSERT INTO profile (name, generation, pool, schedule, segments, mask) "
-                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-    row->bind(1, std::string_view(draft.name)).bind(2, generation);
-    if (draft.pool) {
-      row->bind(3, draft.pool.value);
-    } else {
-      row->bind_null(3);
-    }
-    row->bind(4, schedule).bind(5, segments).bind(6, mask).run();
-  }
-
-  void finish() { registry_.change_readers(readers_); }
-
- private:
-  /// Checks pool, mask and segments against each other; the segments, rising.
-  std::vector<SegmentId> check_references(const ProfileDraft& draft) {
-    const Digest* model = nullptr;
-    if (draft.pool) {
-      const PoolRecord& pool = find_pool(draft);
-      check_mask_fits(draft.mask, pool.info.adapters, pool.info.algebra);
-      check_gate(draft, !pool.gate_object.is_zero());
-      model = &pool.info.model;
-    } else {
-      check_gate(draft, false);
-      check_mask_shape(draft.mask);
-      PEMA_CHECK(draft.mask.size() == 0, kInvalidArgument, "profile '", draft.name,
-                 "' has a mask but no pool; name the pool the mask was trained with");
-    }
-    std::vector<SegmentId> segments = draft.segments;
-    for (const auto& segment : draft.own_segments) {
-      segments.push_back(registry_.put_segment(*segment, SegmentKind::kOwn, {}).id);
-    }
-    std::sort(segments.begin(), segments.end());
-    segments.erase(std::unique(segments.begin(), segments.end()), segments.end());
-    for (const SegmentId id : segments) {
-      const Digest& other = find_segment(draft, id);
-      PEMA_CHECK(model == nullptr || *model == other, kMismatch, "profile '", draft.name,
-                 "' would join things of the base models ", model->hex(), " and ", other.hex(),
-                 "; use a pool and segments of one model");
-      model = &other;
-      ++readers_[id];
-    }
-    return segments;
-  }
-
-  static void check_gate(const ProfileDraft& draft, bool there) {
-    PEMA_CHECK(there || !draft.schedule.gate, kInvalidArgument, "profile '", draft.name,
-               "' would be weighed by its pool's gate, and its pool has none; use a pool that was "
-               "trained with a gate, or switch the gate off");
-  }
-
-  const PoolRecord& find_pool(const ProfileDraft& draft) {
-    auto found = pools_.find(draft.pool);
-    if (found == pools_.end()) {
-      std::optional<PoolRecord> record = registry_.find_pool(draft.pool);
-      PEMA_CHECK(record.has_value(), kNotFound, "profile '", draft.name, "' names pool ",
-                 draft.pool.value, ", which is not in this store; list them with `pema show`");
-      found = pools_.emplace(draft.pool, std::move(*record)).first;
-    }
-    return found->second;
-  }
-
-  const Digest& find_segment(const ProfileDraft& draft, SegmentId id) {
-    auto found = segments_.find(id);
-    if (found == segments_.end()) {
-      const std::optional<SegmentRecord> record = registry_.find_segment(id);
-      PEMA_CHECK(record.has_value(), kNotFound, "profile '", draft.name, "' names segment ",
-                 id.value, ", which is not in this store; list them with `pema show`");
-      found = segments_.emplace(id, record->info.model).first;
-    }
-    return found->second;
-  }
-
-  /// The draft's generation: after the stored one, after the removed one, or 1.
-  std::int64_t next_generation(const ProfileDraft& draft) {
-    {
-      sqlite::Query old =
-          database_.query("SELECT generation, segments FROM profile WHERE name = ?1");
-      generation_is_replacement_ = old->bind(1, std::string_view(draft.name)).step();
-      if (generation_is_replacement_) {
-        PEMA_CHECK(on_existing_ == OnExisting::kReplace, kAlreadyExists, "the profile '",
-                   draft.name, "' exists; choose another name or replace it");
-        for (const SegmentId id : decode_segments(old->blob(1), "profile '" + draft.name + "'")) {
-          --readers_[id];
-        }
-        return old->integer(0) + 1;
-      }
-    }
-    sqlite::Query removed =
-        database_.query("DELETE FROM removed WHERE name_hash = ?1 RETURNING generation");
-    if (!removed->bind(1, name_hash(draft.name)).step()) return 1;
-    const std::int64_t last = removed->integer(0);
-    removed->run();
-    return last + 1;
-  }
-
-  Registry& registry_;
-  sqlite::Database& database_;
-  OnExisting on_existing_;
-  bool generation_is_replacement_ = false;
-  std::unordered_map<PoolId, PoolRecord> pools_;
-  std::unordered_map<SegmentId, Digest> segments_;
-  std::map<SegmentId, std::int64_t> readers_;
-};
-
 }  // namespace
 
+void Registry::put_own_segment_objects(std::span<const ProfileDraft> drafts) {
+  for (const ProfileDraft& draft : drafts) {
+    for (const auto& segment : draft.own_segments) {
+      PEMA_CHECK(segment != nullptr, kInvalidArgument, "an own segment of profile '", draft.name,
+                 "' is null");
+      put_segment_object(*segment);
+    }
+  }
+}
+
+void Registry::drop_own_segment_objects(std::span<const ProfileDraft> drafts) noexcept {
+  try {
+    std::vector<Digest> objects;
+    for (const ProfileDraft& draft : drafts) {
+      for (const auto& segment : draft.own_segments) {
+        if (segment == nullptr) continue;
+        objects.push_back(segment->digest());
+        if (segment->codebook() != nullptr) objects.push_back(segment->codebook()->digest());
+      }
+    }
+    drop_unnamed(objects);
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the first error is the one to
+                                     // tell
+  }
+}
+
 void Registry::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing) {
-  Writer writer(*this, on_existing);
-  for (const ProfileDraft& draft : drafts) writer.put(draft);
-  writer.finish();
+  batch_.clear();
+  for (const ProfileDraft& draft : drafts) batch_.add(draft);
+  batch_.write(on_existing);
+  batch_.clear();
+}
+
+std::int64_t Registry::next_generation(std::string_view name) {
+  sqlite::Query removed =
+      database_.query("DELETE FROM removed WHERE name_hash = ?1 RETURNING generation");
+  if (!removed->bind(1, name_hash(name)).step()) return 1;
+  const std::int64_t last = removed->integer(0);
+  removed->run();
+  return last + 1;
 }
 
 std::optional<ProfileRecord> Registry::find_profile(std::string_view name) {
   static const std::string kSql = std::string(kProfileColumns) + "WHERE name = ?1";
   sqlite::Query row = database_.query(kSql);
   if (!row->bind(1, name).step()) return std::nullopt;
-  return read_profile(row);
+  return read_profile(settings_, row);
 }
 
 std::vector<ProfileRecord> Registry::profiles(std::string_view after, std::int64_t limit) {
@@ -176,20 +77,42 @@ std::vector<ProfileRecord> Registry::profiles(std::string_view after, std::int64
   sqlite::Query row =
       database_.query(std::string(kProfileColumns) + "WHERE name > ?1 ORDER BY name LIMIT ?2");
   row->bind(1, after).bind(2, limit);
-  while (row->step()) records.push_back(read_profile(row));
+  while (row->step()) records.push_back(read_profile(settings_, row));
   return records;
 }
 
+std::int64_t Registry::profile_count() {
+  return database_.integer("SELECT coalesce(sum(profiles), 0) FROM setting");
+}
+
+void Registry::drop_readers(std::int64_t setting, std::span<const std::byte> data,
+                            std::string_view what, std::map<SegmentId, std::int64_t>& readers) {
+  ProfileRecord record;
+  decode_row(data, settings_.get(setting, what), what, record);
+  for (const SegmentId id : record.segments) --readers[id];
+}
+
 bool Registry::remove_profile(std::string_view name) {
-  std::map<SegmentId, std::int64_t> readers;
-  std::int64_t generation = 0;
+  const std::string what = "profile '" + std::string(name) + "'";
+  std::int64_t id = 0;
   {
     sqlite::Query row =
-        database_.query("DELETE FROM profile WHERE name = ?1 RETURNING generation, segments");
+        database_.query("DELETE FROM profile_name WHERE name = ?1 RETURNING profile");
     if (!row->bind(1, name).step()) return false;
+    id = row->integer(0);
+    row->run();
+  }
+  std::map<SegmentId, std::int64_t> readers;
+  std::int64_t generation = 0;
+  std::int64_t setting = 0;
+  {
+    sqlite::Query row =
+        database_.query("DELETE FROM profile WHERE id = ?1 RETURNING generation, setting, data");
+    PEMA_CHECK(row->bind(1, id).step(), kCorrupt, what,
+               ": has a name and no row; restore registry.db from a backup");
     generation = row->integer(0);
-    const std::string what = "profile '" + std::string(name) + "'";
-    for (const SegmentId id : decode_segments(row->blob(1), what)) --readers[id];
+    setting = row->integer(1);
+    drop_readers(setting, row->blob(2), what, readers);
     row->run();
   }
   sqlite::Query keep = database_.query(
@@ -197,6 +120,8 @@ bool Registry::remove_profile(std::string_view name) {
       "ON CONFLICT (name_hash) DO UPDATE SET generation = max(generation, excluded.generation)");
   keep->bind(1, name_hash(name)).bind(2, generation).run();
   change_readers(readers);
+  settings_.drop_profiles({{setting, 1}});
+  note_changes(database_, std::span<const std::int64_t>(&id, 1));
   return true;
 }
 

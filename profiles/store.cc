@@ -144,46 +144,36 @@ std::shared_ptr<const Segment> Store::load_segment(const SegmentRecord& record) 
 namespace {
 
 /// Writes drafts in one transaction, their own segments' objects before it. When it fails, objects
-/// that only a failed draft wanted are taken away again: they are made of a person's text. The
-/// record of the last draft.
-ProfileRecord write_profiles(Registry& registry, std::span<const ProfileDraft> drafts,
-                             OnExisting on_existing) {
+/// that only a failed draft wanted are taken away again: they are made of a person's text.
+/// `finish` runs before the commit.
+template <typename Finish>
+void write_profiles(Registry& registry, std::span<const ProfileDraft> drafts,
+                    OnExisting on_existing, const Finish& finish) {
   registry.require_writable();
-  std::vector<Digest> objects;
-  ProfileRecord last;
   try {
-    for (const ProfileDraft& draft : drafts) {
-      for (const auto& segment : draft.own_segments) {
-        PEMA_CHECK(segment != nullptr, kInvalidArgument, "an own segment of profile '", draft.name,
-                   "' is null");
-        objects.push_back(segment->digest());
-        if (segment->codebook() != nullptr) objects.push_back(segment->codebook()->digest());
-        registry.put_segment_object(*segment);
-      }
-    }
+    registry.put_own_segment_objects(drafts);
     Transaction transaction(registry.database());
     registry.put_profiles(drafts, on_existing);
-    if (!drafts.empty()) last = *registry.find_profile(drafts.back().name);
+    finish();
     transaction.commit();
   } catch (...) {
-    try {
-      registry.drop_unnamed(objects);
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the first error is the one to tell
-    }
+    registry.drop_own_segment_objects(drafts);
     throw;
   }
   registry.tidy();
-  return last;
 }
 
 }  // namespace
 
 ProfileRecord Store::put_profile(const ProfileDraft& draft, OnExisting on_existing) {
-  return write_profiles(impl_->registry, std::span(&draft, 1), on_existing);
+  ProfileRecord record;
+  write_profiles(impl_->registry, std::span(&draft, 1), on_existing,
+                 [&] { record = *impl_->registry.find_profile(draft.name); });
+  return record;
 }
 
 void Store::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing) {
-  static_cast<void>(write_profiles(impl_->registry, drafts, on_existing));
+  write_profiles(impl_->registry, drafts, on_existing, [] {});
 }
 
 std::optional<ProfileRecord> Store::find_profile(std::string_view name) const {
@@ -194,9 +184,7 @@ std::vector<ProfileRecord> Store::profiles(std::string_view after, std::int64_t 
   return impl_->registry.profiles(after, limit);
 }
 
-std::int64_t Store::profile_count() const {
-  return impl_->registry.database().integer("SELECT count(*) FROM profile");
-}
+std::int64_t Store::profile_count() const { return impl_->registry.profile_count(); }
 
 bool Store::remove_profile(std::string_view name) {
   Registry& registry = impl_->registry;

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "pema/error.h"
-#include "profiles/profile_codec.h"
 #include "profiles/sqlite/transaction.h"
 #include "profiles/store_impl.h"
+#include "profiles/verify_profiles.h"
 
 namespace pema {
 namespace profiles {
@@ -45,41 +45,6 @@ void check_database(Database& database, VerifyDepth depth, std::vector<Damage>& 
                                 row->text(2), " that is not there", kRestore)});
     }
   });
-}
-
-/// Reads every profile; what is wrong with one does not hide the next. Counts readers.
-void check_profiles(Database& database, std::vector<Damage>& damage,
-                    std::map<SegmentId, std::int64_t>& readers) {
-  struct PoolFacts {
-    std::int64_t adapters = 0;
-    bool gate = false;
-  };
-  std::map<std::int64_t, PoolFacts> pools;
-  {
-    Query row = database.query("SELECT id, adapters, gate FROM pool");
-    while (row->step()) pools[row->integer(0)] = {row->integer(1), !row->null(2)};
-  }
-  Query row =
-      database.query("SELECT name, pool, schedule, segments, mask FROM profile ORDER BY id");
-  while (row->step()) {
-    std::string what = "a profile";
-    run(damage, what, [&] {
-      what = "profile '" + row->text(0) + "'";
-      run(damage, what, [&] {
-        for (const SegmentId id : decode_segments(row->blob(3), what)) ++readers[id];
-      });
-      run(damage, what, [&] {
-        const LambdaSchedule schedule = decode_schedule(row->blob(2), what);
-        const ProfileMask mask = decode_mask(row->blob(4), what);
-        const auto found = row->null(1) ? pools.end() : pools.find(row->integer(1));
-        const PoolFacts pool = found == pools.end() ? PoolFacts{} : found->second;
-        PEMA_CHECK(mask.size() <= pool.adapters, kCorrupt, what,
-                   ": its mask is longer than its pool; enrol the profile again");
-        PEMA_CHECK(pool.gate || !schedule.gate, kCorrupt, what,
-                   ": it uses a gate that its pool does not have; enrol the profile again");
-      });
-    });
-  }
 }
 
 void check_readers(Database& database, std::vector<Damage>& damage,
@@ -140,7 +105,7 @@ std::vector<Damage> Registry::verify(VerifyDepth depth) {
     Transaction snapshot(database_, TransactionKind::kRead);
     check_database(database_, depth, damage);
     std::map<SegmentId, std::int64_t> readers;
-    run(damage, "table profile", [&] { check_profiles(database_, damage, readers); });
+    run(damage, "table profile", [&] { check_profiles(*this, damage, readers); });
     run(damage, "table segment", [&] { check_readers(database_, damage, readers); });
     objects = objects_of_rows(*this, damage, pools, segments, codebooks);
   });

@@ -26,6 +26,10 @@ class BitMask {
   [[nodiscard]] static BitMask from_indices(std::int64_t size,
                                             std::span<const std::int64_t> indices);
 
+  /// Becomes from_bytes(size, bytes), in the memory that is there where it suffices. Throws as
+  /// from_bytes; the mask is then empty.
+  void assign(std::int64_t size, std::span<const std::byte> bytes);
+
   static constexpr std::int64_t kMaxSize = std::int64_t{1} << 24;
 
   [[nodiscard]] std::int64_t size() const noexcept { return size_; }

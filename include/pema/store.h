@@ -199,9 +199,11 @@ class Store {
   /// that it leaves without a reader.
   ProfileRecord put_profile(const ProfileDraft& draft,
                             OnExisting on_existing = OnExisting::kRefuse);
-  /// All of them in one transaction; several thousand per call is the efficient size.
+  /// All of them in one transaction; several thousand per call is the efficient size. Millions:
+  /// pema/bulk_enrolment.h.
   void put_profiles(std::span<const ProfileDraft> drafts,
                     OnExisting on_existing = OnExisting::kRefuse);
+  /// Many look-ups: pema/profile_reader.h.
   [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name) const;
   /// Profiles in name order after `after`, at most `limit`.
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after = {},
@@ -243,6 +245,7 @@ class Store {
   [[nodiscard]] std::int64_t registry_bytes();
 
  private:
+  friend class BulkEnrolment;
   struct Impl;
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

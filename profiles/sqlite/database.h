@@ -48,6 +48,8 @@ class Database {
   /// True when the file is read as it stands, without locks (see the constructor).
   [[nodiscard]] bool immutable() const noexcept { return immutable_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// For the other sources of this folder.
+  [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }
 
   /// Moves the log into the file and empties it, as far as other connections allow: writers wait
   /// for it, so it waits for readers (a backup may read for minutes) no more than 50 ms. Returns

@@ -41,6 +41,18 @@ Statement& Statement::bind(int index, std::span<const std::byte> blob) {
   return *this;
 }
 
+Statement& Statement::bind_view(int index, std::string_view text) {
+  const char* data = text.data() != nullptr ? text.data() : "";
+  check(sqlite3_bind_text64(handle_, index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::bind_view(int index, std::span<const std::byte> blob) {
+  const void* data = blob.data() != nullptr ? static_cast<const void*>(blob.data()) : "";
+  check(sqlite3_bind_blob64(handle_, index, data, blob.size(), SQLITE_STATIC));
+  return *this;
+}
+
 Statement& Statement::bind(int index, const Digest& digest) {
   return bind(index, std::as_bytes(std::span(digest.bytes)));
 }
@@ -64,6 +76,17 @@ bool Statement::step() {
 void Statement::run() {
   while (step()) {
   }
+}
+
+void Statement::run_again() {
+  run();
+  rewind();
+}
+
+void Statement::rewind() noexcept { sqlite3_reset(handle_); }
+
+std::int64_t Statement::changes() const noexcept {
+  return sqlite3_changes64(sqlite3_db_handle(handle_));
 }
 
 void Statement::check_type(int column, int type) const {

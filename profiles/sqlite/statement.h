@@ -33,6 +33,9 @@ class Statement {
   Statement& bind(int index, std::span<const std::byte> blob);
   Statement& bind(int index, const Digest& digest);
   Statement& bind_null(int index);
+  /// Without a copy: the bytes must stay as they are until the next binding or the Query's end.
+  Statement& bind_view(int index, std::string_view text);
+  Statement& bind_view(int index, std::span<const std::byte> blob);
   /// NULL for an empty name.
   Statement& bind_name(int index, std::string_view name);
 
@@ -40,6 +43,12 @@ class Statement {
   bool step();
   /// Runs to the end; for statements without rows.
   void run();
+  /// Runs to the end and makes the statement ready to run again; bindings stay.
+  void run_again();
+  /// Makes the statement ready to run again; bindings stay.
+  void rewind() noexcept;
+  /// Rows that the connection's last INSERT, UPDATE or DELETE changed.
+  [[nodiscard]] std::int64_t changes() const noexcept;
 
   /// Values of the current row. Throws kCorrupt, naming the column, when the stored type is another
   /// one. Views live until the next step.

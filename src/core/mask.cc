@@ -29,18 +29,26 @@ BitMask::BitMask(std::int64_t size) : size_(size) {
 }
 
 BitMask BitMask::from_bytes(std::int64_t size, std::span<const std::byte> bytes) {
+  BitMask mask;
+  mask.assign(size, bytes);
+  return mask;
+}
+
+void BitMask::assign(std::int64_t size, std::span<const std::byte> bytes) {
+  static_assert(std::endian::native == std::endian::little);
+  size_ = 0;
+  words_.clear();
   check_size(size);
   PEMA_CHECK(static_cast<std::int64_t>(bytes.size()) == byte_count(size), kCorrupt, "a mask over ",
              size, " adapters has ", byte_count(size), " bytes, not ", bytes.size());
-  BitMask mask(size);
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    mask.words_[i / 8] |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * (i % 8));
+  if (size == 0) return;
+  if (size % 8 != 0) {
+    PEMA_CHECK((std::to_integer<unsigned>(bytes.back()) >> (size % 8)) == 0, kCorrupt,
+               "a mask over ", size, " adapters has bits past its end");
   }
-  if (size % 64 != 0) {
-    PEMA_CHECK((mask.words_.back() >> (size % 64)) == 0, kCorrupt, "a mask over ", size,
-               " adapters has bits past its end");
-  }
-  return mask;
+  words_.resize(word_count(size));
+  std::memcpy(words_.data(), bytes.data(), bytes.size());
+  size_ = size;
 }
 
 BitMask BitMask::from_indices(std::int64_t size, std::span<const std::int64_t> indices) {

@@ -94,7 +94,7 @@ TEST_F(Book, TheGateComesFromThePoolWhereTheProfileUsesIt) {
 
 TEST_F(Book, AGateThatIsNotThereIsNoReasonToAnswerWithoutIt) {
   profiles::sqlite::Database database(folder.file("store") + "/registry.db", OpenMode::kReadWrite);
-  database.execute("UPDATE profile SET schedule = CAST(x'04' || substr(schedule, 2) AS BLOB)");
+  database.execute("UPDATE setting SET schedule = CAST(x'04' || substr(schedule, 2) AS BLOB)");
   LeaseBook book(store, model.info);
   expect_error(
       ErrorCode::kCorrupt, [&] { (void)book.acquire("ann"); }, "--no-gate");

@@ -148,8 +148,13 @@ TEST_F(GateTest, AStoreOfSchemaOneIsBroughtForwardAsItWas) {
         "INSERT INTO model SELECT * FROM new.model; INSERT INTO pool SELECT id, name, version, "
         "digest, model, hidden, site, form, algebra, norm, adapters, rank, mask_scale, recipe, "
         "shared FROM new.pool WHERE gate IS NULL; INSERT INTO pool_block SELECT * FROM "
-        "new.pool_block WHERE pool IN (SELECT id FROM pool); INSERT INTO profile SELECT * FROM "
-        "new.profile");
+        "new.pool_block WHERE pool IN (SELECT id FROM pool)");
+    const ProfileRecord bob = *store.find_profile("bob");
+    profiles::sqlite::Query row = database.query(
+        "INSERT INTO profile (name, generation, pool, schedule, segments, mask) "
+        "VALUES ('bob', 1, ?1, ?2, x'', ?3)");
+    row->bind(1, bob.pool.value).bind(2, profiles::encode_schedule(bob.schedule));
+    row->bind(3, profiles::encode_mask(bob.mask)).run();
   }
   expect_error(
       ErrorCode::kUnsupported, [&] { static_cast<void>(Store::open(old, OpenMode::kReadOnly)); },

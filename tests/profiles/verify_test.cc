@@ -36,9 +36,9 @@ struct VerifyTest : ::testing::Test {
 TEST_F(VerifyTest, AWholeStoreHasNoDamage) { EXPECT_TRUE(store.verify().empty()); }
 
 TEST_F(VerifyTest, DamagedColumnsOfOneProfileDoNotHideTheOthers) {
-  change("UPDATE profile SET mask = x'07' WHERE name = 'ada'");
-  change("UPDATE profile SET schedule = x'' WHERE name = 'bob'");
-  expect_damage("profile 'ada'", "mask");
+  change("UPDATE profile SET data = substr(data, 1, 5) WHERE id = 1");  // without its mask
+  change("UPDATE profile SET data = x'' WHERE id = 2");
+  expect_damage("profile 'ada'", "too early");
   expect_damage("profile 'bob'", "too early");
   expect_error(
       ErrorCode::kCorrupt, [&] { static_cast<void>(store.find_profile("ada")); }, "profile 'ada'");
@@ -50,8 +50,24 @@ TEST_F(VerifyTest, AMaskLongerThanItsPool) {
 }
 
 TEST_F(VerifyTest, AMissingPool) {
-  change("UPDATE profile SET pool = 9 WHERE name = 'ada'");
-  expect_damage("table profile", "pool");
+  change("UPDATE setting SET pool = 9");
+  expect_damage("table setting", "pool");
+}
+
+TEST_F(VerifyTest, NamesRowsAndSettingsThatDoNotMeet) {
+  change("DELETE FROM profile WHERE id = 1");
+  expect_damage("profile 'ada'", "no row");
+  expect_damage("setting 1", "counts 2 profiles, there are 1");
+  expect_error(
+      ErrorCode::kCorrupt, [&] { static_cast<void>(store.find_profile("ada")); }, "no row");
+  change("DELETE FROM profile_name WHERE name = 'bob'");
+  expect_damage("profile 2", "no name");
+  change("UPDATE profile_name SET profile = 2; INSERT INTO profile_name VALUES ('cat', 2)");
+  expect_damage("profile 2", "two names");
+  change("DELETE FROM setting");
+  expect_damage("profile 'ada'", "setting 1 is not there");
+  change("UPDATE counter SET value = 1");
+  expect_damage("table profile", "behind");
 }
 
 TEST_F(VerifyTest, AMissingSegment) {

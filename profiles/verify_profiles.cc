@@ -1,0 +1,155 @@
+#include "profiles/verify_profiles.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "pema/error.h"
+
+namespace pema::profiles {
+namespace {
+
+using sqlite::Database;
+using sqlite::Query;
+
+constexpr const char* kRestore = "; restore registry.db from a backup";
+/// Stands for the profile in what is wrong with it, until names are looked up.
+constexpr std::string_view kWho = "the profile";
+
+struct PoolFacts {
+  std::int64_t adapters = 0;
+  bool gate = false;
+};
+
+struct Row {
+  std::int64_t id = 0;
+  std::string why;
+};
+
+/// Walks the tables once each.
+class Walk {
+ public:
+  Walk(Registry& registry, std::vector<Damage>& damage, std::map<SegmentId, std::int64_t>& readers)
+      : registry_(registry), database_(registry.database()), damage_(damage), readers_(readers) {}
+
+  void run() {
+    registry_.settings().forget();
+    read_pools();
+    read_rows();
+    read_names();
+    compare_settings();
+    tell();
+  }
+
+ private:
+  void read_pools() {
+    Query row = database_.query("SELECT id, adapters, gate FROM pool");
+    while (row->step()) pools_[row->integer(0)] = {row->integer(1), !row->null(2)};
+  }
+
+  void read_rows() {
+    Query row = database_.query("SELECT id, generation, setting, data FROM profile ORDER BY id");
+    while (row->step()) {
+      rows_.push_back(row->integer(0));
+      try {
+        static_cast<void>(row->integer(1));
+        ++settings_[row->integer(2)];
+        check_row(row->integer(2), row->blob(3));
+      } catch (const Error& error) {
+        broken_.push_back({rows_.back(), error.what()});
+      }
+    }
+  }
+
+  void check_row(std::int64_t setting, std::span<const std::byte> data) {
+    decode_row(data, registry_.settings().get(setting, kWho), kWho, record_);
+    for (const SegmentId id : record_.segments) ++readers_[id];
+    const auto found = pools_.find(record_.pool.value);
+    const PoolFacts pool = found == pools_.end() ? PoolFacts{} : found->second;
+    PEMA_CHECK(record_.mask.size() <= pool.adapters, kCorrupt, kWho,
+               ": its mask is longer than its pool; enrol the profile again");
+    PEMA_CHECK(pool.gate || !record_.schedule.gate, kCorrupt, kWho,
+               ": it uses a gate that its pool does not have; enrol the profile again");
+  }
+
+  /// Each row must have one name and each name its row.
+  void read_names() {
+    std::vector<std::int64_t> named;
+    named.reserve(rows_.size());
+    Query row = database_.query("SELECT name, profile FROM profile_name");
+    while (row->step()) {
+      const std::int64_t id = row->integer(1);
+      named.push_back(id);
+      if (!std::binary_search(rows_.begin(), rows_.end(), id)) {
+        damage_.push_back(
+            {"profile '" + row->text(0) + "'", message("has a name and no row ", id, kRestore)});
+      }
+      if (is_broken(id)) names_.emplace(id, row->text(0));
+    }
+    std::sort(named.begin(), named.end());
+    for (std::size_t i = 1; i < named.size(); ++i) {
+      if (named[i] == named[i - 1]) {
+        damage_.push_back({message("profile ", named[i]), message("has two names", kRestore)});
+      }
+    }
+    for (const std::int64_t id : rows_) {
+      if (!std::binary_search(named.begin(), named.end(), id)) {
+        damage_.push_back({message("profile ", id), message("has no name", kRestore)});
+      }
+    }
+  }
+
+  [[nodiscard]] bool is_broken(std::int64_t id) const {
+    const auto found =
+        std::lower_bound(broken_.begin(), broken_.end(), id,
+                         [](const Row& row, std::int64_t at) { return row.id < at; });
+    return found != broken_.end() && found->id == id;
+  }
+
+  void compare_settings() {
+    Query row = database_.query("SELECT id, profiles FROM setting");
+    while (row->step()) {
+      const auto found = settings_.find(row->integer(0));
+      const std::int64_t there = found == settings_.end() ? 0 : found->second;
+      if (there == row->integer(1)) continue;
+      damage_.push_back(
+          {message("setting ", row->integer(0)),
+           message("its row counts ", row->integer(1), " profiles, there are ", there, kRestore)});
+    }
+    Query counter = database_.query("SELECT value FROM counter WHERE name = 'profile'");
+    PEMA_CHECK(counter->step() && (rows_.empty() || rows_.back() <= counter->integer(0)), kCorrupt,
+               database_.path(), ": the counter of profiles is behind them", kRestore);
+  }
+
+  void tell() {
+    for (Row& row : broken_) {
+      const auto found = names_.find(row.id);
+      const std::string who =
+          found == names_.end() ? message("profile ", row.id) : "profile '" + found->second + "'";
+      std::string why = std::move(row.why);
+      if (why.starts_with(kWho)) why.replace(0, kWho.size(), who);
+      damage_.push_back({who, std::move(why)});
+    }
+  }
+
+  Registry& registry_;
+  Database& database_;
+  std::vector<Damage>& damage_;
+  std::map<SegmentId, std::int64_t>& readers_;
+  std::unordered_map<std::int64_t, PoolFacts> pools_;
+  std::vector<std::int64_t> rows_;                       ///< rising
+  std::vector<Row> broken_;                              ///< rising
+  std::unordered_map<std::int64_t, std::string> names_;  ///< of the broken
+  std::unordered_map<std::int64_t, std::int64_t> settings_;
+  ProfileRecord record_;
+};
+
+}  // namespace
+
+void check_profiles(Registry& registry, std::vector<Damage>& damage,
+                    std::map<SegmentId, std::int64_t>& readers) {
+  Walk(registry, damage, readers).run();
+}
+
+}  // namespace pema::profiles
