@@ -5,6 +5,7 @@
 #include "pema/error.h"
 #include "profiles/bundle_meta.h"
 #include "profiles/migrations.h"
+#include "profiles/staging_folder.h"
 
 namespace pema::profiles {
 namespace {
@@ -49,7 +50,10 @@ Registry::Registry(const std::string& folder, OpenMode mode)
   } else {
     upgrade_schema(database_, migrations());
   }
-  if (mode == OpenMode::kReadWrite) sweep_doomed();
+  if (mode == OpenMode::kReadWrite) {
+    sweep_doomed();
+    StagingFolder::sweep(folder_);
+  }
 }
 
 void Registry::require_writable() const {

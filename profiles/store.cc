@@ -23,6 +23,39 @@ Store Store::open(const std::string& folder, OpenMode mode) {
   return Store(std::make_unique<Impl>(folder, mode));
 }
 
+void Store::on_erasure(ErasureListener listener) { impl_->listener = std::move(listener); }
+
+std::vector<Digest> Store::Impl::mask_of(std::string_view name) {
+  if (!listener) return {};
+  const std::optional<ProfileRecord> profile = registry.find_profile(name);
+  if (!profile || profile->mask.none()) return {};
+  return {profile->mask.digest()};
+}
+
+std::vector<Digest> Store::Impl::masks_before(std::span<const ProfileDraft> drafts) {
+  std::vector<Digest> masks;
+  if (!listener) return masks;
+  for (const ProfileDraft& draft : drafts) {
+    for (const Digest& mask : mask_of(draft.name)) {
+      if (mask != draft.mask.digest()) masks.push_back(mask);
+    }
+  }
+  return masks;
+}
+
+void Store::Impl::finish_erasure(std::span<const Digest> masks) {
+  std::optional<Error> failed;
+  try {
+    registry.sweep_doomed();
+  } catch (const Error& error) {
+    failed = error;
+  }
+  std::vector<Digest> gone = registry.take_gone();
+  gone.insert(gone.end(), masks.begin(), masks.end());
+  if (listener && !gone.empty()) listener(gone);
+  if (failed) throw Error(*failed);
+}
+
 const std::string& Store::folder() const noexcept { return impl_->registry.folder(); }
 
 ModelRecord Store::put_model(const ModelInfo& info, const std::string& path) {
@@ -102,7 +135,7 @@ bool Store::remove_codebook(std::string_view name) {
   Transaction transaction(registry.database());
   const bool removed = registry.remove_codebook(name);
   transaction.commit();
-  if (removed) registry.sweep_doomed();
+  if (removed) impl_->finish_erasure();
   return removed;
 }
 
@@ -141,15 +174,11 @@ std::shared_ptr<const Segment> Store::load_segment(const SegmentRecord& record) 
   return impl_->registry.load_segment(record);
 }
 
-namespace {
-
-/// Writes drafts in one transaction, their own segments' objects before it. When it fails, objects
-/// that only a failed draft wanted are taken away again: they are made of a person's text. The
-/// record of the last draft.
-ProfileRecord write_profiles(Registry& registry, std::span<const ProfileDraft> drafts,
-                             OnExisting on_existing) {
+ProfileRecord Store::Impl::write_profiles(std::span<const ProfileDraft> drafts,
+                                          OnExisting on_existing) {
   registry.require_writable();
   std::vector<Digest> objects;
+  std::vector<Digest> masks;
   ProfileRecord last;
   try {
     for (const ProfileDraft& draft : drafts) {
@@ -162,6 +191,7 @@ ProfileRecord write_profiles(Registry& registry, std::span<const ProfileDraft> d
       }
     }
     Transaction transaction(registry.database());
+    masks = masks_before(drafts);
     registry.put_profiles(drafts, on_existing);
     if (!drafts.empty()) last = *registry.find_profile(drafts.back().name);
     transaction.commit();
@@ -172,18 +202,16 @@ ProfileRecord write_profiles(Registry& registry, std::span<const ProfileDraft> d
     }
     throw;
   }
-  registry.sweep_doomed();
+  finish_erasure(masks);
   return last;
 }
 
-}  // namespace
-
 ProfileRecord Store::put_profile(const ProfileDraft& draft, OnExisting on_existing) {
-  return write_profiles(impl_->registry, std::span(&draft, 1), on_existing);
+  return impl_->write_profiles(std::span(&draft, 1), on_existing);
 }
 
 void Store::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing) {
-  static_cast<void>(write_profiles(impl_->registry, drafts, on_existing));
+  static_cast<void>(impl_->write_profiles(drafts, on_existing));
 }
 
 std::optional<ProfileRecord> Store::find_profile(std::string_view name) const {
@@ -201,10 +229,11 @@ std::int64_t Store::profile_count() const {
 bool Store::remove_profile(std::string_view name) {
   Registry& registry = impl_->registry;
   Transaction transaction(registry.database());
+  const std::vector<Digest> mask = impl_->mask_of(name);
   const bool removed = registry.remove_profile(name);
   transaction.commit();
   if (!removed) return false;
-  registry.sweep_doomed();
+  impl_->finish_erasure(mask);
   // The log may still hold the removed row; a reader elsewhere can keep it there a while longer.
   static_cast<void>(registry.database().checkpoint());
   return true;
