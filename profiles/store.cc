@@ -23,39 +23,6 @@ Store Store::open(const std::string& folder, OpenMode mode) {
   return Store(std::make_unique<Impl>(folder, mode));
 }
 
-void Store::on_erasure(ErasureListener listener) { impl_->listener = std::move(listener); }
-
-std::vector<Digest> Store::Impl::mask_of(std::string_view name) {
-  if (!listener) return {};
-  const std::optional<ProfileRecord> profile = registry.find_profile(name);
-  if (!profile || profile->mask.none()) return {};
-  return {profile->mask.digest()};
-}
-
-std::vector<Digest> Store::Impl::masks_before(std::span<const ProfileDraft> drafts) {
-  std::vector<Digest> masks;
-  if (!listener) return masks;
-  for (const ProfileDraft& draft : drafts) {
-    for (const Digest& mask : mask_of(draft.name)) {
-      if (mask != draft.mask.digest()) masks.push_back(mask);
-    }
-  }
-  return masks;
-}
-
-void Store::Impl::finish_erasure(std::span<const Digest> masks) {
-  std::optional<Error> failed;
-  try {
-    registry.sweep_doomed();
-  } catch (const Error& error) {
-    failed = error;
-  }
-  std::vector<Digest> gone = registry.take_gone();
-  gone.insert(gone.end(), masks.begin(), masks.end());
-  if (listener && !gone.empty()) listener(gone);
-  if (failed) throw Error(*failed);
-}
-
 const std::string& Store::folder() const noexcept { return impl_->registry.folder(); }
 
 ModelRecord Store::put_model(const ModelInfo& info, const std::string& path) {

@@ -13,6 +13,7 @@
 #include "tools/commands/lookup.h"
 #include "tools/commands/prompt_source.h"
 #include "tools/context.h"
+#include "tools/index_option.h"
 #include "tools/speaker.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -53,6 +54,7 @@ struct GenerateOptions {
   bool chat = false;
   bool show_lambda = false;
   std::int64_t context = 2048;
+  IndexOption index;
   SpeakOptions speak;
 };
 
@@ -95,6 +97,8 @@ Json reply_json(const Reply& reply, const Speaker& speaker, const plm::LanguageM
   document["stop_reason"] = to_string(reply.reason);
   document["profile"] = lease != nullptr ? Json(lease->name) : Json();
   document["generation"] = lease != nullptr ? Json(lease->generation) : Json();
+  const bool indexed = lease != nullptr && lease->index.index != nullptr;
+  document["index"] = indexed ? Json(lease->index.name) : Json();
   document["model"] = model.info().fingerprint.hex();
   document["temperature"] = options.speak.sampling.temperature;
   document["seed"] = options.speak.sampling.seed;
@@ -148,14 +152,15 @@ int run_generate(Context& context, GenerateOptions options) {
   // A wrong name ends here, before the model is loaded.
   const bool personal = !options.profile.empty();
   if (personal) (void)require_profile(context.store(OpenMode::kReadOnly), options.profile);
+  if (personal && index_choice(options.index).use == IndexChoice::Use::kNamed) {
+    (void)require_index(context.store(OpenMode::kReadOnly), options.index.use);
+  }
 
   plm::LanguageModel& model = context.model({.context = options.context, .conversations = 1});
   const std::shared_ptr<MemoryManager> memory = make_memory(options);
   std::shared_ptr<const Lease> lease;
-  if (personal) {
-    LeaseBook book(context.store(OpenMode::kReadOnly), model.info(), memory);
-    lease = book.acquire(options.profile);
-  }
+  const IndexChoice indexes = index_choice(options.index);
+  if (personal) lease = acquire_lease(context, model.info(), options.profile, indexes, memory);
   EngineOptions engine_options = context.engine_options();
   engine_options.strategy = parse_strategy(options.strategy);
   engine_options.executor = plm::openmp_executor();
@@ -170,7 +175,8 @@ int run_generate(Context& context, GenerateOptions options) {
   speaker.use(lease);
   if (!context.options.json) options.speak.write = [](std::string_view part) { print(part); };
   if (converse) {
-    const int status = run_chat(context, model, speaker, options.speak, options.system, memory);
+    const int status =
+        run_chat(context, model, speaker, options.speak, options.system, memory, indexes);
     write_metrics(memory.get(), options.metrics);
     return status;
   }
@@ -244,6 +250,7 @@ void add_generate(Command app, Context& context) {
               "probability (1: always search)")
       .shows_default()
       .within(1e-6, 1.0);
+  add_index_options(command, options->index);
   const Argument budget =
       command
           .parsed_option(
