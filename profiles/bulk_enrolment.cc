@@ -1,5 +1,7 @@
 #include "pema/bulk_enrolment.h"
 
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "pema/error.h"
@@ -16,15 +18,17 @@ constexpr std::int64_t kDraftBytes = 4096;
 }  // namespace
 
 struct BulkEnrolment::Impl {
-  Impl(profiles::Registry& stored, const BulkOptions& given)
-      : registry(stored), options(given), batch(stored) {}
+  Impl(Store::Impl& given_store, const BulkOptions& given)
+      : store(given_store), options(given), batch(given_store.registry) {}
 
-  profiles::Registry& registry;
+  Store::Impl& store;
+  profiles::Registry& registry = store.registry;
   BulkOptions options;
   profiles::ProfileBatch batch;
   // Drafts whose own segments are stored with them, and their places among all.
   std::vector<ProfileDraft> with_segments;
   std::vector<std::int64_t> places;
+  std::vector<Digest> masks;  ///< that replaced profiles had, for the store's listener
   std::int64_t acknowledged = 0;
 
   [[nodiscard]] std::int64_t waiting() const noexcept {
@@ -39,6 +43,7 @@ struct BulkEnrolment::Impl {
     batch.clear();
     with_segments.clear();
     places.clear();
+    masks.clear();
   }
 
   void commit() {
@@ -54,13 +59,14 @@ struct BulkEnrolment::Impl {
       throw;
     }
     acknowledged += batch.size();
+    const std::vector<Digest> replaced = std::exchange(masks, {});
     forget();
-    registry.sweep_doomed();
+    store.finish_write(replaced);
   }
 };
 
 BulkEnrolment::BulkEnrolment(Store& store, const BulkOptions& options)
-    : impl_(std::make_unique<Impl>(store.impl_->registry, options)) {
+    : impl_(std::make_unique<Impl>(*store.impl_, options)) {
   PEMA_CHECK(options.buffer_bytes > 0, kInvalidArgument, "a buffer of ", options.buffer_bytes,
              " bytes holds no profile");
   impl_->registry.require_writable();
@@ -71,6 +77,9 @@ BulkEnrolment::BulkEnrolment(BulkEnrolment&&) noexcept = default;
 BulkEnrolment& BulkEnrolment::operator=(BulkEnrolment&&) noexcept = default;
 
 void BulkEnrolment::add(const ProfileDraft& draft) {
+  for (const Digest& mask : impl_->store.masks_before(std::span(&draft, 1))) {
+    impl_->masks.push_back(mask);
+  }
   if (draft.own_segments.empty()) {
     impl_->batch.add(draft, waiting());
   } else {

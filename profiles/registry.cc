@@ -5,6 +5,7 @@
 #include "pema/error.h"
 #include "profiles/bundle_meta.h"
 #include "profiles/migrations.h"
+#include "profiles/staging_folder.h"
 #include "profiles/store_copy.h"
 #include "src/core/file_system.h"
 
@@ -69,6 +70,7 @@ Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions&
   if (mode != OpenMode::kReadWrite) return;
   objects_.sweep();
   sweep_doomed();
+  StagingFolder::sweep(folder_);
 }
 
 void Registry::require_writable() const {

@@ -81,23 +81,47 @@ class Registry {
   [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id);
   [[nodiscard]] std::optional<SegmentRecord> find_segment(std::string_view name);
   [[nodiscard]] std::shared_ptr<const Segment> load_segment(const SegmentRecord& record);
-  /// Counts readers up and down. Own segments that this leaves without a reader are removed, their
-  /// objects doomed when no row names them any more.
+  /// Removes a segment that nobody reads, with the indexes that hold it.
+  bool remove_segment(SegmentId id);
+  /// Counts readers up and down. Own segments that this leaves without a reader are removed, with
+  /// the indexes that hold them; objects are doomed when no row names them any more.
   void change_readers(const std::map<SegmentId, std::int64_t>& changes);
-  /// True when a pool, a segment or a codebook names the object.
+  /// True when a pool, a segment, a codebook or an index names the object.
   [[nodiscard]] bool names_object(const Digest& digest);
 
   // Objects (registry_objects.cc).
   /// What rows name, each once, rising.
   [[nodiscard]] std::vector<NamedObject> named_objects();
   /// Deletes the files of doomed objects that no row names, in a transaction of its own. While a
-  /// backup runs they stay, and stay doomed.
+  /// backup runs they stay, and stay doomed. Throws kIo for the first one that cannot be deleted,
+  /// after all others; it stays doomed.
   void sweep_doomed();
   /// sweep_doomed after a write that has happened: what fails is left to the next sweep, because
   /// the caller would take an error for a write that did not happen.
   void tidy() noexcept;
+  /// Objects that no row names any more since the last call, whoever deletes their files.
+  [[nodiscard]] std::vector<Digest> take_gone();
   /// Dooms those of the objects that no row names, and sweeps.
   void drop_unnamed(std::span<const Digest> objects);
+
+  // Index files (registry_indexes.cc).
+  /// What an index over `draft`'s scope takes now: each content once, by rising digest, without
+  /// product-quantised segments. Throws kNotFound.
+  [[nodiscard]] std::vector<SegmentRecord> segments_to_index(const RecallIndexDraft& draft);
+  /// In the place of one of the same name; expects the object to be there. `segments` [n] are those
+  /// that it holds. Throws kNotFound when one of them is gone.
+  RecallIndexRecord put_index(const RecallIndexRecord& record, std::span<const Digest> segments);
+  [[nodiscard]] std::vector<RecallIndexRecord> indexes();
+  [[nodiscard]] std::optional<RecallIndexRecord> find_index(std::string_view name);
+  [[nodiscard]] std::vector<Digest> index_segments(RecallIndexId id);
+  /// What builds the same index again.
+  [[nodiscard]] RecallIndexDraft draft_of(const RecallIndexRecord& index);
+  [[nodiscard]] std::vector<IndexCover> covering_indexes(std::span<const Digest> segments);
+  bool remove_index(std::string_view name);
+  /// Removes the indexes that hold a segment of which no row is left.
+  void drop_indexes_of(const Digest& segment);
+  /// Notes an object whose last row goes.
+  void doom(const Digest& object);
 
   // Profiles (registry_profiles.cc).
   /// Stores the objects of the drafts' own segments. Throws kInvalidArgument when one is null.
@@ -121,12 +145,19 @@ class Registry {
   [[nodiscard]] std::vector<Damage> verify(VerifyDepth depth);
 
  private:
+  /// Nothing where it has readers or a kind behind `last`.
+  void drop_unread_segment(SegmentId id, SegmentKind last);
+  void require_segments_stay(std::span<const Digest> segments, std::string_view name);
+  [[nodiscard]] std::vector<SegmentId> segments_of_profiles(const RecallIndexDraft& draft);
+
   std::string folder_;
   sqlite::Database database_;
   ObjectFolder objects_;
   SettingTable settings_{database_};
   ProfileBatch batch_{*this};
   core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads
+  std::vector<Digest> doomed_;                  ///< by this object, since the last sweep
+  std::vector<Digest> gone_;
 };
 
 /// Throws kInvalidArgument when a text is longer than the store keeps.

@@ -107,8 +107,7 @@ void Registry::drop_unneeded_codebook(CodebookId id) {
   const Digest digest = drop->digest(0);
   drop->run();
   loaded_codebooks_.forget(digest);
-  sqlite::Query doom = database_.query("INSERT OR IGNORE INTO doomed (object) VALUES (?1)");
-  doom->bind(1, digest).run();
+  doom(digest);
 }
 
 }  // namespace pema::profiles

@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <exception>
+#include <optional>
+#include <utility>
 
 #include "profiles/registry.h"
 #include "profiles/sqlite/transaction.h"
@@ -11,6 +14,7 @@ std::vector<NamedObject> Registry::named_objects() {
       "SELECT object, max(bytes) FROM ("
       "SELECT digest AS object, bytes FROM segment UNION ALL "
       "SELECT digest, bytes FROM codebook UNION ALL "
+      "SELECT digest, bytes FROM recall_index UNION ALL "
       "SELECT object, -1 FROM pool_block UNION ALL "
       "SELECT shared, -1 FROM pool WHERE shared IS NOT NULL UNION ALL "
       "SELECT gate, -1 FROM pool WHERE gate IS NOT NULL) GROUP BY object ORDER BY object");
@@ -19,6 +23,10 @@ std::vector<NamedObject> Registry::named_objects() {
 }
 
 void Registry::sweep_doomed() {
+  // Another process, or a sweep after a running backup, may delete their files.
+  for (const Digest& digest : std::exchange(doomed_, {})) {
+    if (!names_object(digest)) gone_.push_back(digest);
+  }
   if (database_.integer("SELECT EXISTS (SELECT 1 FROM doomed)") == 0) return;
   sqlite::Transaction transaction(database_);
   const DeletionLock lock(objects_.folder(), DeletionLock::Kind::kDelete);
@@ -30,12 +38,28 @@ void Registry::sweep_doomed() {
   }
   // Whoever dropped the rows may have committed without a sync.
   database_.sync_log();
+  std::optional<Error> first;
   for (const Digest& digest : doomed) {
-    if (!names_object(digest)) objects_.remove(digest);
+    if (!names_object(digest)) {
+      gone_.push_back(digest);
+      try {
+        objects_.remove(digest);
+      } catch (const Error& error) {
+        if (!first) first = error;
+        continue;
+      }
+    }
     sqlite::Query done = database_.query("DELETE FROM doomed WHERE object = ?1");
     done->bind(1, digest).run();
   }
   transaction.commit();
+  if (first) throw Error(*first);
+}
+
+std::vector<Digest> Registry::take_gone() {
+  std::sort(gone_.begin(), gone_.end());
+  gone_.erase(std::unique(gone_.begin(), gone_.end()), gone_.end());
+  return std::exchange(gone_, {});
 }
 
 void Registry::tidy() noexcept {
@@ -52,9 +76,7 @@ void Registry::drop_unnamed(std::span<const Digest> objects) {
     // crash, naming files that are gone. This commit takes its place.
     sqlite::Transaction transaction(database_);
     for (const Digest& digest : objects) {
-      if (names_object(digest)) continue;
-      sqlite::Query doom = database_.query("INSERT OR IGNORE INTO doomed (object) VALUES (?1)");
-      doom->bind(1, digest).run();
+      if (!names_object(digest)) doom(digest);
     }
     transaction.commit();
   }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "pema/error.h"
 #include "profiles/name.h"
@@ -134,24 +135,40 @@ void Registry::change_readers(const std::map<SegmentId, std::int64_t>& changes) 
       update->bind(1, id.value).bind(2, change).run();
     }
     if (change >= 0) continue;
-    sqlite::Query orphan = database_.query(
-        "DELETE FROM segment WHERE id = ?1 AND kind = 0 AND readers = 0 "
-        "RETURNING digest, codebook");
-    if (!orphan->bind(1, id.value).step()) continue;
-    const Digest digest = orphan->digest(0);
-    const std::optional<CodebookId> codebook =
-        orphan->null(1) ? std::nullopt : std::optional(CodebookId{orphan->integer(1)});
-    orphan->run();
-    if (codebook) drop_unneeded_codebook(*codebook);
-    sqlite::Query doom = database_.query("INSERT OR IGNORE INTO doomed (object) VALUES (?1)");
-    doom->bind(1, digest).run();
+    drop_unread_segment(id, SegmentKind::kOwn);
   }
+}
+
+bool Registry::remove_segment(SegmentId id) {
+  {
+    sqlite::Query row = database_.query("SELECT readers FROM segment WHERE id = ?1");
+    if (!row->bind(1, id.value).step()) return false;
+    PEMA_CHECK(row->integer(0) == 0, kInvalidArgument, "segment ", id.value, " is read by ",
+               row->integer(0), " profiles; take it from them first (`pema profile set`)");
+  }
+  drop_unread_segment(id, SegmentKind::kShared);
+  return true;
+}
+
+void Registry::drop_unread_segment(SegmentId id, SegmentKind last) {
+  sqlite::Query row = database_.query(
+      "DELETE FROM segment WHERE id = ?1 AND readers = 0 AND kind <= ?2 "
+      "RETURNING digest, codebook");
+  if (!row->bind(1, id.value).bind(2, static_cast<std::int64_t>(last)).step()) return;
+  const Digest digest = row->digest(0);
+  const std::optional<CodebookId> codebook =
+      row->null(1) ? std::nullopt : std::optional(CodebookId{row->integer(1)});
+  row->run();
+  if (codebook) drop_unneeded_codebook(*codebook);
+  drop_indexes_of(digest);
+  doom(digest);
 }
 
 bool Registry::names_object(const Digest& digest) {
   sqlite::Query row = database_.query(
       "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM codebook WHERE digest = ?1) OR "
+      "EXISTS (SELECT 1 FROM recall_index WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM pool_block WHERE object = ?1) OR "
       "EXISTS (SELECT 1 FROM pool WHERE shared = ?1 OR gate = ?1)");
   return row->bind(1, digest).step() && row->integer(0) != 0;

@@ -102,7 +102,7 @@ bool Store::remove_codebook(std::string_view name) {
   Transaction transaction(registry.database());
   const bool removed = registry.remove_codebook(name);
   transaction.commit();
-  if (removed) registry.sweep_doomed();
+  if (removed) impl_->finish_erasure();
   return removed;
 }
 
@@ -141,39 +141,33 @@ std::shared_ptr<const Segment> Store::load_segment(const SegmentRecord& record) 
   return impl_->registry.load_segment(record);
 }
 
-namespace {
-
-/// Writes drafts in one transaction, their own segments' objects before it. When it fails, objects
-/// that only a failed draft wanted are taken away again: they are made of a person's text.
-/// `finish` runs before the commit.
-template <typename Finish>
-void write_profiles(Registry& registry, std::span<const ProfileDraft> drafts,
-                    OnExisting on_existing, const Finish& finish) {
+void Store::Impl::write_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing,
+                                 const std::function<void()>& finish) {
   registry.require_writable();
+  std::vector<Digest> masks;
   try {
     registry.put_own_segment_objects(drafts);
     Transaction transaction(registry.database());
+    masks = masks_before(drafts);
     registry.put_profiles(drafts, on_existing);
-    finish();
+    if (finish) finish();
     transaction.commit();
   } catch (...) {
     registry.drop_own_segment_objects(drafts);
     throw;
   }
-  registry.tidy();
+  finish_write(masks);
 }
-
-}  // namespace
 
 ProfileRecord Store::put_profile(const ProfileDraft& draft, OnExisting on_existing) {
   ProfileRecord record;
-  write_profiles(impl_->registry, std::span(&draft, 1), on_existing,
-                 [&] { record = *impl_->registry.find_profile(draft.name); });
+  impl_->write_profiles(std::span(&draft, 1), on_existing,
+                        [&] { record = *impl_->registry.find_profile(draft.name); });
   return record;
 }
 
 void Store::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing) {
-  write_profiles(impl_->registry, drafts, on_existing, [] {});
+  impl_->write_profiles(drafts, on_existing);
 }
 
 std::optional<ProfileRecord> Store::find_profile(std::string_view name) const {
@@ -189,10 +183,11 @@ std::int64_t Store::profile_count() const { return impl_->registry.profile_count
 bool Store::remove_profile(std::string_view name) {
   Registry& registry = impl_->registry;
   Transaction transaction(registry.database());
+  const std::vector<Digest> mask = impl_->mask_of(name);
   const bool removed = registry.remove_profile(name);
   transaction.commit();
   if (!removed) return false;
-  registry.sweep_doomed();
+  impl_->finish_erasure(mask);
   // The log may still hold the removed row; a reader elsewhere can keep it there a while longer.
   static_cast<void>(registry.database().checkpoint());
   return true;

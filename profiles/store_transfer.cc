@@ -121,10 +121,11 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
   for (const BundleSegment& item : bundle.segments) {
     draft.segments.push_back(registry.put_segment(*item.segment, item.kind, item.name).id);
   }
+  const std::vector<Digest> masks = impl_->masks_before(std::span(&draft, 1));
   registry.put_profiles(std::span(&draft, 1), on_existing);
   ProfileRecord record = *registry.find_profile(draft.name);
   transaction.commit();
-  registry.tidy();
+  impl_->finish_write(masks);
   return record;
 }
 

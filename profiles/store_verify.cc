@@ -69,6 +69,21 @@ void check_readers(Database& database, std::vector<Damage>& damage,
   }
 }
 
+/// All indexes; those that hold a segment which is not there are damage.
+std::vector<RecallIndexRecord> check_indexes(Registry& registry, std::vector<Damage>& damage) {
+  std::vector<RecallIndexRecord> indexes;
+  run(damage, "table recall_index", [&] { indexes = registry.indexes(); });
+  Query row = registry.database().query(
+      "SELECT DISTINCT name FROM recall_index JOIN recall_index_segment ON recall_index = id "
+      "WHERE NOT EXISTS (SELECT 1 FROM segment WHERE digest = recall_index_segment.segment)");
+  while (row->step()) {
+    damage.push_back({"index '" + row->text(0) + "'",
+                      "it holds a segment that is not there; remove it with `pema memory index "
+                      "rm` and build it again"});
+  }
+  return indexes;
+}
+
 /// Objects that rows name, with the first row that does.
 std::map<Digest, std::string> objects_of_rows(Registry& registry, std::vector<Damage>& damage,
                                               std::vector<PoolRecord>& pools,
@@ -89,6 +104,11 @@ std::map<Digest, std::string> objects_of_rows(Registry& registry, std::vector<Da
   }
   for (const SegmentRecord& segment : segments) {
     objects.emplace(segment.digest, message("segment ", segment.id.value));
+  }
+  for (const RecallIndexRecord& index : check_indexes(registry, damage)) {
+    objects.emplace(index.digest, message("index '", index.name,
+                                          "', which can be built again with `pema memory "
+                                          "index build`"));
   }
   return objects;
 }

@@ -14,6 +14,7 @@
 #include "pema/adapter.h"
 #include "pema/costs.h"
 #include "pema/device.h"
+#include "pema/error.h"
 #include "pema/executor.h"
 #include "pema/gate.h"
 #include "pema/mask.h"
@@ -27,6 +28,17 @@
 namespace pema {
 
 class MemoryManager;
+
+/// Through what a lease's segments are searched faster.
+struct LeaseIndex {
+  std::shared_ptr<const RecallIndex> index;  ///< null: they are scanned
+  std::string name;                          ///< in the store
+  double wanted_recall = 1.0;  ///< for this lease, in the place of EngineOptions::wanted_recall
+  /// Why an index that the store has for these segments, or that was asked for, is not used: no
+  /// room, damaged, or it holds none of them. Otherwise empty.
+  std::string trouble;
+  std::optional<ErrorCode> cause;  ///< of the trouble, where an error was
+};
 
 /// Everything that one generation of one profile computes with. Immutable: removal, replacement or
 /// eviction elsewhere do not change what a lease computes. A lease without pool and segments is the
@@ -46,10 +58,24 @@ struct Lease {
   std::shared_ptr<const MixtureGate> gate;
   std::vector<std::shared_ptr<const Segment>> own;
   std::vector<std::shared_ptr<const Segment>> shared;
+  LeaseIndex index;  ///< comes before EngineOptions::recall_index; segments that it does not hold
+                     ///< are scanned beside it
 
   /// True when the lease leaves the model's distribution as it is: no shared adapter and no mask
   /// (or lambda 0), and no recall.
   [[nodiscard]] bool inert() const;
+};
+
+/// Which of a store's indexes leases get.
+struct IndexChoice {
+  enum class Use : std::uint8_t {
+    kOff,   ///< none
+    kAuto,  ///< the one that holds most keys of the lease, where it may pay (memory/index_search.h)
+    kNamed,  ///< `name`, for the leases of which it holds any segment
+  };
+  Use use = Use::kAuto;
+  std::string name = {};
+  std::optional<double> wanted_recall = {};  ///< instead of what the index was built with
 };
 
 /// Reads a profile and maps what it needs; pools and segments that are already mapped through this
@@ -61,20 +87,24 @@ class LeaseBook {
   /// The store must outlive the book, not the leases. Leases for models other than `model` are
   /// refused. With `memory`, pools and segments (their codes included, from the start) stay mapped
   /// within its budget after their last lease; several books may share one. Without, they go with
-  /// their last lease.
+  /// their last lease. Indexes (`indexes`) are held as segments are, but a lease whose index finds
+  /// no room or is damaged comes without it (LeaseIndex::trouble): with a wanted recall of 1 it
+  /// gives the same bits. Throws kInvalidArgument on a wanted recall outside (0, 1].
   LeaseBook(const Store& store, const ModelInfo& model,
-            std::shared_ptr<MemoryManager> memory = nullptr);
+            std::shared_ptr<MemoryManager> memory = nullptr, IndexChoice indexes = {});
   ~LeaseBook();
   LeaseBook(const LeaseBook&) = delete;
   LeaseBook& operator=(const LeaseBook&) = delete;
 
-  /// Throws kNotFound (naming the profile and listing how to see the others), kMismatch (made for
-  /// another base model), kCorrupt (a damaged object), kOverBudget and kBusy (no room for a pool or
-  /// segment in the memory manager's budget): never a lease that would answer with the plain model.
+  /// Throws kNotFound (naming the profile, or an index that was named, and how to see the others),
+  /// kMismatch (made for another base model), kCorrupt (a damaged object), kOverBudget and kBusy
+  /// (no room for a pool or segment in the memory manager's budget): never a lease that would
+  /// answer with the plain model.
   [[nodiscard]] std::shared_ptr<const Lease> acquire(std::string_view name);
 
   /// Maps what profiles that will soon be asked for need, in the caller's thread, into room that is
-  /// free or held by less valuable things; the number of pools and segments that are now there.
+  /// free or held by less valuable things; the number of pools, segments and indexes that are now
+  /// there.
   /// Nothing without a memory manager. Throws as acquire on an unknown profile or a foreign model;
   /// an object that cannot be read is left for acquire to tell.
   std::int64_t prefetch(std::span<const std::string> names);
@@ -136,7 +166,8 @@ struct EngineOptions {
   /// 2109.04212, section 4.2); what it costs: docs/decisions/0009-search.md.
   double skip_recall_above = 1.0;
   /// Makes recall from the segments that it holds faster; a planner chooses for each row. Segments
-  /// that it does not hold are searched as without it. Null: none.
+  /// that it does not hold are searched as without it. For leases without an index of their own
+  /// (Lease::index). Null: none.
   std::shared_ptr<const RecallIndex> recall_index = {};
   /// The share of the true nearest neighbours that rows which see 20,000 keys and more are to find
   /// on average through the index, in (0, 1]. 1: all, the bits of a search without index.

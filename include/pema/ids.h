@@ -20,6 +20,7 @@ using ProfileId = Id<struct ProfileTag>;
 using PoolId = Id<struct PoolTag>;  ///< one version of a pool
 using SegmentId = Id<struct SegmentTag>;
 using CodebookId = Id<struct CodebookTag>;
+using RecallIndexId = Id<struct RecallIndexTag>;
 using ModelId = Id<struct ModelTag>;
 
 }  // namespace pema

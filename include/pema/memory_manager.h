@@ -198,6 +198,8 @@ class MemoryManager {
   /// more, pinned or not; a load that runs is given to those who wait for it and then dropped.
   MemoryErasure erase(const MemoryKey& key);
   MemoryErasure erase(const Digest& digest);
+  /// The same of several digests at once; what Store::on_erasure tells.
+  MemoryErasure erase(std::span<const Digest> digests);
 
   /// Evicts until at most `bytes` are held on the host, as far as leases and pins let it.
   void trim(std::int64_t bytes);

@@ -42,6 +42,25 @@ struct Explanation {
 [[nodiscard]] Explanation explain(const ModelInfo& model, const EngineOptions& options,
                                   const Lease& lease);
 
+/// How the own or the shared segments of a lease are searched at each step.
+struct RecallPlan {
+  bool own = false;                 ///< otherwise shared
+  std::int64_t keys = 0;            ///< that the row sees
+  std::int64_t indexed = 0;         ///< of them in the index
+  bool through_index = false;       ///< false: all are scanned
+  std::int64_t lists = 0;           ///< of the index; 0 without one
+  std::int64_t searched_lists = 0;  ///< at most; exact where it is all of them
+  double scan_cost = 0;             ///< in codes that a scan reads
+  double index_cost = 0;            ///< the same; infinity where no index serves
+};
+
+/// What an Engine with these options does for the segments of the lease, one plan for each source
+/// that has keys; through the lease's index, or that of the options. Depends on its arguments
+/// alone. Throws kInvalidArgument on a null segment or a wanted recall outside (0, 1].
+/// Thread-safety: reentrant.
+[[nodiscard]] std::vector<RecallPlan> explain_recall(const EngineOptions& options,
+                                                     const Lease& lease);
+
 /// Whether `options.projection_folder` holds a file for the pool's U in `options.projection`;
 /// whether it is whole shows when it is read. For EngineOptions::made_projections. Thread-safety:
 /// reentrant.

@@ -6,7 +6,9 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "pema/digest.h"
 #include "pema/memory.h"
 #include "pema/progress.h"
 
@@ -16,8 +18,10 @@ class SegmentIndex;
 
 namespace pema {
 
-/// Lists of int8 codes around centroids (docs/decisions/0009-search.md). Holds its segments.
-/// Thread-safety: immutable, share freely. Give it to EngineOptions::recall_index.
+/// Lists of int8 codes around centroids (docs/decisions/0009-search.md). One that was built, or
+/// opened for its segments, holds them; one that read_recall_index gave does not. A search reads
+/// keys of the searched rows' own segments only. Thread-safety: immutable, share freely. Give it to
+/// EngineOptions::recall_index, or let a store keep it (Store::build_index).
 using RecallIndex = memory::SegmentIndex;
 
 struct RecallIndexOptions {
@@ -41,5 +45,19 @@ struct OpenedRecallIndex {
 [[nodiscard]] OpenedRecallIndex open_recall_index(
     const std::string& path, std::span<const std::shared_ptr<const Segment>> segments,
     const RecallIndexOptions& options = {});
+
+/// The index in the file `path`, without its segments: those of the rows serve. Throws kNotFound,
+/// kIo, kCorrupt (anything damaged), kUnsupported (a newer version). Thread-safety: reentrant.
+[[nodiscard]] std::shared_ptr<const RecallIndex> read_recall_index(const std::string& path);
+
+/// What an index holds.
+struct RecallIndexInfo {
+  std::int64_t hidden = 0;   ///< d
+  std::int64_t entries = 0;  ///< keys
+  std::int64_t lists = 0;
+  std::int64_t bytes = 0;        ///< of memory, beside the segments
+  std::vector<Digest> segments;  ///< in its own order
+};
+[[nodiscard]] RecallIndexInfo describe(const RecallIndex& index);
 
 }  // namespace pema

@@ -1,5 +1,5 @@
 /// The store: a folder with `registry.db` (SQLite) and `objects/` (content-addressed files: adapter
-/// blocks, segments).
+/// blocks, segments, indexes over them).
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,10 @@
 #include "pema/codebook.h"
 #include "pema/digest.h"
 #include "pema/ids.h"
+#include "pema/index_record.h"
 #include "pema/mask.h"
 #include "pema/memory.h"
+#include "pema/recall_index.h"
 #include "pema/schedule.h"
 
 namespace pema {
@@ -121,6 +123,12 @@ struct BackupOptions;  // pema/backup.h
 struct BackupRecord;
 struct ScrubOptions;
 struct ScrubReport;
+/// Told what has left a store for good: digests of objects that no row names any more (segments,
+/// codebooks, indexes), whose files are deleted, and of masks of removed or replaced generations.
+/// Others may still use an equal mask. Called after the commit and before the writing call returns,
+/// so that what somebody else keeps in memory can go too: give it MemoryManager::erase. What it
+/// throws passes on; the removal has happened all the same.
+using ErasureListener = std::function<void(std::span<const Digest>)>;
 
 /// A store. Thread-safety: one thread at a time per Store; several processes may open the same
 /// folder, one of them writing at a time (the others wait up to five seconds, then get kBusy).
@@ -142,6 +150,10 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   [[nodiscard]] const std::string& folder() const noexcept;
+
+  /// From now on tells `listener` of what this object erases, in the thread that erases; what
+  /// other processes or objects erase it does not know. An empty one: nobody.
+  void on_erasure(ErasureListener listener);
 
   /// Registers a base model, or returns the record with the same fingerprint (its path is then
   /// updated).
@@ -191,6 +203,34 @@ class Store {
   [[nodiscard]] std::shared_ptr<const Segment> load_segment(SegmentId id) const;
   /// As load_pool of a record.
   [[nodiscard]] std::shared_ptr<const Segment> load_segment(const SegmentRecord& record) const;
+  /// Removes a segment that no profile reads, its file, and every index that holds it. False when
+  /// there was none. Throws kInvalidArgument while profiles read it.
+  bool remove_segment(SegmentId id);
+
+  /// An index over segments (pema/recall_index.h), as an object of the store, under a name. One
+  /// that is there, whole and of the same segments and options, is left alone; otherwise it is
+  /// built, in the place of the old one, and `built` says why. It is never needed, and goes with
+  /// the first of its segments that is erased. Segments that come later are not in it. Throws
+  /// kNotFound (pool, segment; also one that was erased while it was built), kInvalidArgument
+  /// (name, recall, nothing to index), and as open_recall_index; nothing is stored then.
+  BuiltRecallIndex build_index(const RecallIndexDraft& draft,
+                               const RecallIndexOptions& options = {});
+  [[nodiscard]] std::vector<RecallIndexRecord> indexes() const;  ///< by name
+  [[nodiscard]] std::optional<RecallIndexRecord> find_index(std::string_view name) const;
+  /// Digests of the segments that it holds, rising.
+  [[nodiscard]] std::vector<Digest> index_segments(RecallIndexId id) const;
+  /// What build_index would take now, by rising digest. Throws kNotFound.
+  [[nodiscard]] std::vector<SegmentRecord> segments_to_index(const RecallIndexDraft& draft) const;
+  /// What builds an index again as it was asked for.
+  [[nodiscard]] RecallIndexDraft draft_of(const RecallIndexRecord& index) const;
+  /// The indexes that hold any of `segments`, in the order in which they were made.
+  [[nodiscard]] std::vector<IndexCover> covering_indexes(std::span<const Digest> segments) const;
+  /// Without its segments. Reads the object file alone, as load_pool of a record. Throws kNotFound,
+  /// kCorrupt, kUnsupported.
+  [[nodiscard]] std::shared_ptr<const RecallIndex> load_index(
+      const RecallIndexRecord& record) const;
+  /// Removes an index and its file. False when there is none of that name.
+  bool remove_index(std::string_view name);
 
   /// Writes one profile. Throws kAlreadyExists (kRefuse and the name is taken), kNotFound (pool,
   /// segment), kInvalidArgument (mask longer than the pool, sides that do not fit the algebra, bad

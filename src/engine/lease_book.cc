@@ -7,6 +7,7 @@
 #include "pema/error.h"
 #include "pema/memory_manager.h"
 #include "src/core/weak_shelf.h"
+#include "src/engine/index_choice.h"
 #include "src/engine/memory_size.h"
 
 namespace pema {
@@ -17,6 +18,7 @@ struct Rows {
   ProfileRecord profile;
   std::optional<PoolRecord> pool;
   std::vector<SegmentRecord> segments;
+  std::optional<RecallIndexRecord> index;
   std::string missing;  ///< what is wrong when a row is not there; otherwise empty
 };
 
@@ -26,9 +28,11 @@ struct LeaseBook::Impl {
   const Store& store;
   ModelInfo model;
   std::shared_ptr<MemoryManager> memory;
+  IndexChoice choice;
   std::mutex store_mutex;
   core::WeakShelf<Pool> pools;
   core::WeakShelf<Segment> segments;
+  core::WeakShelf<RecallIndex> indexes;
 
   void check_model(const ProfileRecord& profile, const Digest& made_for, const char* what) const {
     PEMA_CHECK(made_for == model.fingerprint, kMismatch, "profile '", profile.name, "': its ", what,
@@ -45,7 +49,7 @@ struct LeaseBook::Impl {
 
   /// The rows that a profile names; nothing in the place of one that is gone.
   Rows rows_of(ProfileRecord profile) const {
-    Rows rows{std::move(profile), {}, {}, {}};
+    Rows rows{std::move(profile), {}, {}, {}, {}};
     const auto missing = [&](const char* what, std::int64_t id) {
       rows.missing =
           message("profile '", rows.profile.name, "' names ", what, " ", id, ", which ",
@@ -63,6 +67,7 @@ struct LeaseBook::Impl {
         missing("segment", id.value);
       }
     }
+    rows.index = engine::choose_index(store, rows.segments, choice);
     return rows;
   }
 
@@ -115,6 +120,47 @@ struct LeaseBook::Impl {
     return request;
   }
 
+  MemoryRequest request_of(const RecallIndexRecord& record) const {
+    MemoryRequest request;
+    request.key = {.kind = MemoryKind::kIndex, .digest = record.digest};
+    request.bytes = record.memory_bytes;
+    request.load = [this, &record] {
+      LoadedMemory loaded;
+      loaded.value = store.load_index(record);
+      loaded.bytes = record.memory_bytes;
+      return loaded;
+    };
+    return request;
+  }
+
+  /// The index that was chosen for the rows. A lease can do without: what goes wrong is told in it.
+  LeaseIndex open_index(const Rows& rows) {
+    LeaseIndex lease;
+    if (!rows.index) {
+      if (choice.use == IndexChoice::Use::kNamed && !rows.segments.empty()) {
+        lease.trouble = message("index '", choice.name, "' holds no segment of profile '",
+                                rows.profile.name, "'; they are scanned");
+      }
+      return lease;
+    }
+    const RecallIndexRecord& record = *rows.index;
+    try {
+      lease.index = memory ? memory->acquire_as<RecallIndex>(request_of(record))
+                           : indexes.get(record.digest, [&] { return store.load_index(record); });
+      lease.name = record.name;
+      lease.wanted_recall = choice.wanted_recall.value_or(record.wanted_recall);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kInternal) throw;
+      const std::lock_guard lock(store_mutex);
+      const auto now = store.find_index(record.name);
+      // Removed meanwhile, or built anew: no trouble, the next lease will know.
+      if (!now || now->digest != record.digest) return lease;
+      lease.trouble = message("index '", record.name, "' is not used: ", error.what());
+      lease.cause = error.code();
+    }
+    return lease;
+  }
+
   std::shared_ptr<const Lease> open(const Rows& rows) {
     const ProfileRecord& profile = rows.profile;
     auto lease = std::make_shared<Lease>();
@@ -140,19 +186,25 @@ struct LeaseBook::Impl {
                          ? memory->acquire_as<Segment>(request_of(record))
                          : segments.get(record.digest, [&] { return store.load_segment(record); }));
     }
+    lease->index = open_index(rows);
     return lease;
   }
 };
 
 LeaseBook::LeaseBook(const Store& store, const ModelInfo& model,
-                     std::shared_ptr<MemoryManager> memory)
-    : impl_(new Impl{store, model, std::move(memory), {}, {}, {}}) {}
+                     std::shared_ptr<MemoryManager> memory, IndexChoice indexes)
+    : impl_(new Impl{store, model, std::move(memory), std::move(indexes), {}, {}, {}, {}}) {
+  const double wanted = impl_->choice.wanted_recall.value_or(1.0);
+  PEMA_CHECK(wanted > 0.0 && wanted <= 1.0, kInvalidArgument, "a wanted recall of ", wanted,
+             " makes no sense; use one in (0, 1]");
+}
 
 LeaseBook::~LeaseBook() = default;
 
 std::shared_ptr<const Lease> LeaseBook::acquire(std::string_view name) {
   impl_->pools.sweep();
   impl_->segments.sweep();
+  impl_->indexes.sweep();
   for (;;) {
     const Rows rows = impl_->read_rows(name);
     try {
@@ -175,6 +227,7 @@ std::int64_t LeaseBook::prefetch(std::span<const std::string> names) {
     for (const SegmentRecord& record : rows.segments) {
       requests.push_back(impl_->request_of(record));
     }
+    if (rows.index) requests.push_back(impl_->request_of(*rows.index));
     const MemoryPrefetch done = impl_->memory->prefetch(requests);
     there += done.loaded + done.held;
   }

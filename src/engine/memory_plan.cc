@@ -8,6 +8,7 @@
 #include "kernels/tiled_rows.h"
 #include "pema/error.h"
 #include "src/core/object_file.h"
+#include "src/engine/index_choice.h"
 #include "src/engine/memory_size.h"
 
 namespace pema {
@@ -28,6 +29,11 @@ struct PoolSizes {
 
 struct SegmentSizes {
   SegmentRecord record;
+  std::int64_t readers = 0;
+};
+
+struct IndexSizes {
+  RecallIndexRecord record;
   std::int64_t readers = 0;
 };
 
@@ -68,7 +74,7 @@ std::int64_t composed_bytes(const PoolInfo& info, const ProfileMask& mask) {
 /// Everything that profiles need, each once.
 class Gatherer {
  public:
-  explicit Gatherer(const Store& store) : store_(store) {
+  Gatherer(const Store& store, const IndexChoice& choice) : store_(store), choice_(choice) {
     for (const ModelRecord& model : store.models()) {
       vocab_[model.info.fingerprint] = model.info.vocab;
     }
@@ -85,10 +91,17 @@ class Gatherer {
         pool.composed[profile.mask.digest()] = composed_bytes(pool.record.info, profile.mask);
       }
     }
+    std::vector<SegmentRecord> records;
     for (const SegmentId id : profile.segments) {
       SegmentSizes& segment = segment_of(profile, id);
       ++segment.readers;
       lease += engine::segment_memory_bytes(segment.record);
+      records.push_back(segment.record);
+    }
+    if (const auto index = engine::choose_index(store_, records, choice_)) {
+      IndexSizes& sizes = indexes_[index->id.value];
+      sizes.record = *index;
+      ++sizes.readers;
     }
     if (lease > plan.largest_lease || plan.profiles == 1) {
       plan.largest_lease = lease;
@@ -98,6 +111,7 @@ class Gatherer {
 
   [[nodiscard]] const auto& pools() const noexcept { return pools_; }
   [[nodiscard]] const auto& segments() const noexcept { return segments_; }
+  [[nodiscard]] const auto& indexes() const noexcept { return indexes_; }
 
  private:
   PoolSizes& pool_of(const ProfileRecord& profile) {
@@ -131,9 +145,11 @@ class Gatherer {
   }
 
   const Store& store_;
+  const IndexChoice& choice_;
   std::map<Digest, std::int64_t> vocab_;
   std::map<std::int64_t, PoolSizes> pools_;
   std::map<std::int64_t, SegmentSizes> segments_;
+  std::map<std::int64_t, IndexSizes> indexes_;
 };
 
 std::string pool_name(const PoolRecord& record) {
@@ -176,16 +192,27 @@ void add_segments(const Gatherer& found, MemoryPlan& plan) {
   }
 }
 
+void add_indexes(const Gatherer& found, MemoryPlan& plan) {
+  for (const auto& [id, index] : found.indexes()) {
+    const RecallIndexRecord& record = index.record;
+    plan.items.push_back({MemoryKind::kIndex, record.name, record.digest, record.memory_bytes,
+                          index.readers, false});
+  }
+}
+
 /// Whether a lease cannot do without it.
-bool needed(MemoryKind kind) {
-  return kind == MemoryKind::kPool || kind == MemoryKind::kSegment || kind == MemoryKind::kIndex;
+bool needed(MemoryKind kind) { return kind == MemoryKind::kPool || kind == MemoryKind::kSegment; }
+
+int turn(MemoryKind kind) {
+  if (needed(kind)) return 0;
+  return kind == MemoryKind::kIndex ? 1 : 2;
 }
 
 void decide(MemoryPlan& plan) {
   std::stable_sort(plan.items.begin(), plan.items.end(),
                    [](const PlannedMemory& a, const PlannedMemory& b) {
-                     return std::tuple(!needed(a.kind), -a.readers, a.bytes) <
-                            std::tuple(!needed(b.kind), -b.readers, b.bytes);
+                     return std::tuple(turn(a.kind), -a.readers, a.bytes) <
+                            std::tuple(turn(b.kind), -b.readers, b.bytes);
                    });
   for (PlannedMemory& item : plan.items) {
     plan.bytes += item.bytes;
@@ -227,7 +254,7 @@ MemoryPlan plan_memory(const Store& store, std::span<const std::string> names,
              " bytes cannot be");
   MemoryPlan plan;
   plan.budget_bytes = options.budget_bytes;
-  Gatherer found(store);
+  Gatherer found(store, options.indexes);
   for (const std::string& name : names) {
     const std::optional<ProfileRecord> profile = store.find_profile(name);
     PEMA_CHECK(profile.has_value(), kNotFound, "there is no profile '", name, "' in ",
@@ -245,6 +272,7 @@ MemoryPlan plan_memory(const Store& store, std::span<const std::string> names,
   }
   add_pools(found, options, plan);
   add_segments(found, plan);
+  add_indexes(found, plan);
   decide(plan);
   decide_made(found, plan);
   return plan;

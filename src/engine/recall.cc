@@ -28,6 +28,25 @@ struct Recalled {
   std::vector<GateInput> signals;               ///< [rows]
 };
 
+/// One search for all rows of the same index. Which rows go together changes none of them.
+std::vector<std::vector<Neighbour>> search_all(Context& context, const Walk& walk,
+                                               std::span<const Source> sources,
+                                               std::span<const memory::SearchRow> rows) {
+  std::map<Through, std::vector<std::size_t>> groups;
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    groups[through(context.options, *walk.batch->leases[sources[s].row])].push_back(s);
+  }
+  std::vector<std::vector<Neighbour>> found(rows.size());
+  for (const auto& [by, members] : groups) {
+    std::vector<memory::SearchRow> some;
+    some.reserve(members.size());
+    for (const std::size_t s : members) some.push_back(rows[s]);
+    auto nearest = memory::search(some, context.pool, by.index, {by.wanted_recall});
+    for (std::size_t i = 0; i < members.size(); ++i) found[members[i]] = std::move(nearest[i]);
+  }
+  return found;
+}
+
 Recalled recall_all(Context& context, const Walk& walk) {
   const std::int64_t d = context.model.hidden;
   Recalled recalled;
@@ -48,8 +67,8 @@ Recalled recall_all(Context& context, const Walk& walk) {
           {own ? lease.own : lease.shared, keys.view().row_span(at), recall_of(lease).neighbours});
     }
   }
-  const std::vector<std::vector<Neighbour>> found = memory::search(
-      searched, context.pool, context.options.recall_index.get(), {context.options.wanted_recall});
+  const std::vector<std::vector<Neighbour>> found =
+      search_all(context, walk, recalled.sources, searched);
   for (std::size_t s = 0; s < found.size(); ++s) {
     const Source& source = recalled.sources[s];
     const Lease& lease = *walk.batch->leases[source.row];
@@ -72,6 +91,11 @@ void weigh_by_gate(const MixtureGate& gate, GateInput input, Row& row) {
 }
 
 }  // namespace
+
+Through through(const EngineOptions& options, const Lease& lease) {
+  if (lease.index.index != nullptr) return {lease.index.index.get(), lease.index.wanted_recall};
+  return {options.recall_index.get(), options.wanted_recall};
+}
 
 void recall(Context& context, Walk& walk) {
   const Recalled recalled = recall_all(context, walk);

@@ -30,12 +30,16 @@ Split split(const SearchRow& row, std::size_t number, const SegmentIndex& index)
              " has width ", row.query.size(), ", the index has ", index.codes().cols,
              "; use an index of this base model's segments");
   Split out;
-  out.place.assign(index.segments().size(), -1);
+  out.place.assign(index.digests().size(), -1);
   for (std::size_t p = 0; p < row.segments.size(); ++p) {
     if (row.segments[p] == nullptr) check_segment(row, number, p);
     const std::int32_t s = index.number_of(row.segments[p].get());
     // Named a second time, it is another set of keys.
     if (s >= 0 && out.place[static_cast<std::size_t>(s)] < 0) {
+      PEMA_CHECK(row.segments[p]->info().entries == index.size_of(s), kCorrupt, "recall row ",
+                 number, ": segment ", p, " (", row.segments[p]->digest().short_hex(), ") has ",
+                 row.segments[p]->info().entries, " keys, the index says ", index.size_of(s),
+                 "; build the index again");
       out.place[static_cast<std::size_t>(s)] = static_cast<std::int32_t>(p);
       out.indexed += index.size_of(s);
       continue;
@@ -48,7 +52,27 @@ Split split(const SearchRow& row, std::size_t number, const SegmentIndex& index)
   return out;
 }
 
+/// Of every segment of the index the one that a row sees, null where none does: what nobody in this
+/// call may read is not read.
+std::vector<const Segment*> seen_segments(std::span<const SearchRow> rows,
+                                          std::span<const Split> splits,
+                                          std::span<const SearchPlan> plans, std::size_t count) {
+  std::vector<const Segment*> seen(count);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    if (!plans[r].with_index) continue;
+    for (std::size_t s = 0; s < count; ++s) {
+      const std::int32_t place = splits[r].place[s];
+      if (place >= 0) seen[s] = rows[r].segments[static_cast<std::size_t>(place)].get();
+    }
+  }
+  return seen;
+}
+
 }  // namespace
+
+bool index_may_pay(std::int64_t indexed, std::int64_t lists) {
+  return static_cast<double>(indexed) > kCentroid * static_cast<double>(lists);
+}
 
 SearchPlan plan_search(const SegmentIndex* index, std::int64_t indexed, std::int64_t rest,
                        const RecallOptions& options) {
@@ -93,8 +117,10 @@ std::vector<std::vector<Neighbour>> search(std::span<const SearchRow> rows,
       scanned.push_back(rows[r]);
     }
   }
+  const std::vector<const Segment*> seen =
+      seen_segments(rows, splits, plans, index->digests().size());
   const auto read = [&](std::int32_t segment, std::int32_t row, float* buffer) {
-    return index->key(segment, row, buffer);
+    return SegmentIndex::key_of(*seen[static_cast<std::size_t>(segment)], row, buffer);
   };
   auto found = search_places(scanned, pool);
   const auto near = kernels::nearest_in_lists(index->codes(), listed, read, pool);

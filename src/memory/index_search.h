@@ -28,15 +28,21 @@ struct SearchPlan {
   double index_cost = 0;    ///< infinity where no index serves
 };
 
+/// Whether there are rows with so many keys in an index of so many lists for which plan_search may
+/// choose the index.
+[[nodiscard]] bool index_may_pay(std::int64_t indexed, std::int64_t lists);
+
 /// Depends on nothing but its arguments. `indexed`: keys that the row sees and the index holds;
 /// `index` may be null.
 [[nodiscard]] SearchPlan plan_search(const SegmentIndex* index, std::int64_t indexed,
                                      std::int64_t rest, const RecallOptions& options);
 
 /// As search(rows, pool): segments that `index` does not hold are scanned and merged, and a row
-/// for which the index brings nothing is scanned altogether. With wanted_recall 1 the neighbours
+/// for which the index brings nothing is scanned altogether. Keys are read from the rows' own
+/// segments, so that an index needs none. With wanted_recall 1 the neighbours
 /// are those of search(rows, pool), bit for bit; below 1 a row still depends on nothing but itself,
-/// the index and the options. Throws as search; kInvalidArgument on a recall outside (0, 1].
+/// the index and the options. Throws as search; kInvalidArgument on a recall outside (0, 1],
+/// kCorrupt where the index says that a row's segment has another number of keys.
 [[nodiscard]] std::vector<std::vector<Neighbour>> search(std::span<const SearchRow> rows,
                                                          kernels::ThreadPool& pool,
                                                          const SegmentIndex* index,

@@ -1,6 +1,7 @@
 // The public calls. What is destroyed (Garbage) is destroyed after the lock is let go of.
 #include "pema/memory_manager.h"
 
+#include <unordered_set>
 #include <utility>
 
 #include "pema/error.h"
@@ -169,6 +170,13 @@ MemoryErasure MemoryManager::erase(const MemoryKey& key) {
 MemoryErasure MemoryManager::erase(const Digest& digest) {
   return memory::erase_where(*state_, [&](const MemoryKey& other) {
     return other.digest == digest || other.detail == digest;
+  });
+}
+
+MemoryErasure MemoryManager::erase(std::span<const Digest> digests) {
+  const std::unordered_set<Digest> wanted(digests.begin(), digests.end());
+  return memory::erase_where(*state_, [&](const MemoryKey& other) {
+    return wanted.contains(other.digest) || wanted.contains(other.detail);
   });
 }
 

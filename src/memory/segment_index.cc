@@ -1,5 +1,7 @@
 #include "src/memory/segment_index.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -24,10 +26,17 @@ bool sees(std::int64_t row, std::int64_t segment, double share) {
 
 }  // namespace
 
+SegmentIndex::~SegmentIndex() {
+  ::explicit_bzero(code_bytes_.data(), code_bytes_.size());
+  ::explicit_bzero(numbers_.data(), numbers_.size() * sizeof(float));
+  ::explicit_bzero(centroids_.data(), centroids_.size() * sizeof(float));
+}
+
 void SegmentIndex::name_segments() {
   by_object_ = SegmentTable(segments_.size());
   for (std::size_t s = 0; s < segments_.size(); ++s) {
     const auto number = static_cast<std::int32_t>(s);
+    digests_.push_back(segments_[s]->digest());
     sizes_.push_back(segments_[s]->info().entries);
     by_object_.insert(segments_[s].get(), number);
     PEMA_CHECK(by_digest_.emplace(segments_[s]->digest(), number).second, kInvalidArgument,
@@ -39,7 +48,6 @@ void SegmentIndex::set_views() {
   const std::size_t places = numbers_.size() / 3;
   const std::span<const float> numbers(numbers_);
   const std::span<const std::int32_t> ids(ids_);
-  codes_.cols = segments_[0]->info().hidden;
   codes_.centroids = centroids_;
   codes_.list_start = list_start_;
   codes_.codes = code_bytes_;
@@ -62,8 +70,7 @@ std::int32_t SegmentIndex::number_of(const Segment* segment) const {
   return found == by_digest_.end() ? -1 : found->second;
 }
 
-const float* SegmentIndex::key(std::int32_t segment, std::int32_t row, float* buffer) const {
-  const Segment& from = *segments_[static_cast<std::size_t>(segment)];
+const float* SegmentIndex::key_of(const Segment& from, std::int32_t row, float* buffer) {
   if (from.keys().data != nullptr) return from.keys().row(row);
   from.decode(row, {buffer, static_cast<std::size_t>(from.info().hidden)});
   return buffer;

@@ -1,7 +1,6 @@
 /// An index over many segments at once, for rows that see many keys.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -37,10 +36,15 @@ struct IndexOptions {
 };
 
 /// Keys of segments in lists around centroids (FAISS's k-means), as int8 codes with bounds. The
-/// index holds its segments. Product-quantised segments have no exact keys and are left out.
-/// Thread-safety: immutable once made.
+/// index holds its segments, or (read without them) only knows their digests. Product-quantised
+/// segments have no exact keys and are left out. Thread-safety: immutable once made.
 class SegmentIndex {
  public:
+  /// Overwrites the codes, which are as personal as the keys: freed memory keeps what was in it.
+  ~SegmentIndex();
+  SegmentIndex(const SegmentIndex&) = delete;
+  SegmentIndex& operator=(const SegmentIndex&) = delete;
+
   /// Throws kInvalidArgument (no segments, null, twice the same, more than 2^31 keys), kMismatch
   /// (another width or base model than the first), kUnsupported (wider than ListCodes::kMaxCols),
   /// kInterrupted.
@@ -54,6 +58,9 @@ class SegmentIndex {
   /// these; build it again.
   [[nodiscard]] static std::shared_ptr<const SegmentIndex> from_bytes(
       std::span<const std::byte> bytes, const Segments& segments, const std::string& name);
+  /// The same without its segments: segments() are null, and `key` must not be called.
+  [[nodiscard]] static std::shared_ptr<const SegmentIndex> from_bytes(
+      std::span<const std::byte> bytes, const std::string& name);
   /// The index in the file `path`, or a new one that is then written there where the file is
   /// absent, damaged or made for other segments; `said` is set to why, empty when it was read.
   /// Throws as build; kIo, kDiskFull.
@@ -62,6 +69,7 @@ class SegmentIndex {
       const IndexOptions& options, std::string& said);
 
   [[nodiscard]] const Segments& segments() const noexcept { return segments_; }
+  [[nodiscard]] std::span<const Digest> digests() const noexcept { return digests_; }  ///< of them
   [[nodiscard]] const kernels::ListCodes& codes() const noexcept { return codes_; }
   [[nodiscard]] std::int64_t entries() const noexcept { return entries_; }
   [[nodiscard]] std::int64_t bytes() const noexcept;  ///< of memory
@@ -74,7 +82,10 @@ class SegmentIndex {
   /// For a row that sees `share` of the keys and wants `recall`.
   [[nodiscard]] const IndexMeasure& measure(double share, double recall) const;
   /// Key `row` of a segment: kernels::KeyReader.
-  [[nodiscard]] const float* key(std::int32_t segment, std::int32_t row, float* buffer) const;
+  [[nodiscard]] const float* key(std::int32_t segment, std::int32_t row, float* buffer) const {
+    return key_of(*segments_[static_cast<std::size_t>(segment)], row, buffer);
+  }
+  [[nodiscard]] static const float* key_of(const Segment& segment, std::int32_t row, float* buffer);
 
  private:
   friend class IndexBuilder;
@@ -82,16 +93,24 @@ class SegmentIndex {
   /// Key `row` of a segment into `out` [d].
   void copy_key(std::int32_t segment, std::int32_t row, float* out) const;
   SegmentIndex() = default;
+  /// Of segments_, which are all there.
   void name_segments();
+  /// from_bytes; without segments where `segments` is null.
+  [[nodiscard]] static std::shared_ptr<const SegmentIndex> parse(std::span<const std::byte> bytes,
+                                                                 const Segments* segments,
+                                                                 const std::string& name);
   void set_views();
   /// Takes those of `segments` that the digests name, in their order.
-  void adopt_segments(const Segments& segments,
-                      std::span<const std::array<std::uint8_t, 32>> digests,
+  void adopt_segments(const Segments& segments, std::span<const Digest> digests,
                       std::span<const std::int64_t> entries, const std::string& name);
+  /// Knows the segments by what the file says of them alone.
+  void name_digests(std::span<const Digest> digests, std::span<const std::int64_t> entries,
+                    const std::string& name);
   void check_lists(std::int64_t blocks, const std::string& name) const;
   void measure_all(kernels::ThreadPool& pool, Progress* progress);
 
-  Segments segments_;
+  Segments segments_;                // null where it was read without them
+  std::vector<Digest> digests_;      // of the segments
   std::vector<std::int64_t> sizes_;  // of the segments
   std::int64_t entries_ = 0;
   // What the views of codes_ show, in the order of the file's sections.

@@ -201,6 +201,7 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::build(const Segments& segments
   PEMA_CHECK(!index->segments_.empty(), kInvalidArgument,
              "all segments are product-quantised; an index needs keys");
   index->name_segments();
+  index->codes_.cols = index->segments_[0]->info().hidden;
   IndexBuilder(*index, pool, options).run();
   index->set_views();
   index->measure_all(pool, options.progress);

@@ -60,8 +60,6 @@ class Reader {
   std::span<const std::byte> bytes_;
 };
 
-using Digests = std::vector<std::array<std::uint8_t, 32>>;
-
 bool finite_and_positive(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(),
                      [](float v) { return std::isfinite(v) && v >= 0; });
@@ -71,7 +69,7 @@ bool finite_and_positive(std::span<const float> values) {
 
 std::vector<std::byte> SegmentIndex::serialise() const {
   std::vector<std::byte> directory;
-  for (const auto& segment : segments_) append<std::uint8_t>(directory, segment->digest().bytes);
+  for (const Digest& digest : digests_) append<std::uint8_t>(directory, digest.bytes);
   append<std::int64_t>(directory, sizes_);
   append<std::int64_t>(directory, list_start_);
   append<IndexMeasure>(directory, measures_);
@@ -82,7 +80,7 @@ std::vector<std::byte> SegmentIndex::serialise() const {
       directory, numbers, std::as_bytes(std::span(code_bytes_)), std::as_bytes(std::span(ids_))};
   IndexMeta meta;
   meta.cols = codes_.cols;
-  meta.segments = std::ssize(segments_);
+  meta.segments = std::ssize(digests_);
   meta.lists = codes_.lists();
   meta.blocks = codes_.blocks();
   meta.payload = core::payload_digest(sections).bytes;
@@ -92,6 +90,17 @@ std::vector<std::byte> SegmentIndex::serialise() const {
 std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::span<const std::byte> bytes,
                                                              const Segments& segments,
                                                              const std::string& name) {
+  return parse(bytes, &segments, name);
+}
+
+std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::span<const std::byte> bytes,
+                                                             const std::string& name) {
+  return parse(bytes, nullptr, name);
+}
+
+std::shared_ptr<const SegmentIndex> SegmentIndex::parse(std::span<const std::byte> bytes,
+                                                        const Segments* segments,
+                                                        const std::string& name) {
   const core::ObjectParts parts = core::parse_object(bytes, core::ObjectKind::kSegmentIndex, name);
   const auto meta = core::decode_metadata<IndexMeta>(parts.meta, name);
   PEMA_CHECK(meta.version <= kVersion, kUnsupported, name, ": an index of version ", meta.version,
@@ -114,7 +123,7 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::span<const std
   PEMA_CHECK(core::payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
              ": its content is not what was written", kFix);
   std::shared_ptr<SegmentIndex> index(new SegmentIndex);
-  Digests digests;
+  std::vector<Digest> digests;
   std::vector<std::int64_t> entries;
   Reader directory(parts.sections[0]);
   directory.read(digests, meta.segments);
@@ -125,9 +134,14 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::span<const std
     PEMA_CHECK(probes >= 0 && probes <= meta.lists && std::isfinite(looked_at) && looked_at >= 0,
                kCorrupt, name, ": a measured cost makes no sense", kFix);
   }
-  index->adopt_segments(segments, digests, entries, name);
-  PEMA_CHECK(index->segments_[0]->info().hidden == meta.cols, kCorrupt, name,
-             ": its width is not that of its segments", kFix);
+  index->codes_.cols = meta.cols;
+  if (segments != nullptr) {
+    index->adopt_segments(*segments, digests, entries, name);
+    PEMA_CHECK(index->segments_[0]->info().hidden == meta.cols, kCorrupt, name,
+               ": its width is not that of its segments", kFix);
+  } else {
+    index->name_digests(digests, entries, name);
+  }
   Reader numbers(parts.sections[1]);
   numbers.read(index->centroids_, meta.lists * meta.cols);
   numbers.read(index->numbers_, 3 * places);
@@ -138,8 +152,22 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::span<const std
   return index;
 }
 
-void SegmentIndex::adopt_segments(const Segments& segments,
-                                  std::span<const std::array<std::uint8_t, 32>> digests,
+void SegmentIndex::name_digests(std::span<const Digest> digests,
+                                std::span<const std::int64_t> entries, const std::string& name) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  segments_.resize(digests.size());
+  digests_.assign(digests.begin(), digests.end());
+  sizes_.assign(entries.begin(), entries.end());
+  for (std::size_t s = 0; s < digests.size(); ++s) {
+    PEMA_CHECK(entries[s] >= 0 && entries[s] < kMost && entries_ < kMost, kCorrupt, name,
+               ": a segment's number of keys makes no sense", kFix);
+    entries_ += entries[s];
+    PEMA_CHECK(by_digest_.emplace(digests[s], static_cast<std::int32_t>(s)).second, kCorrupt, name,
+               ": it names a segment twice", kFix);
+  }
+}
+
+void SegmentIndex::adopt_segments(const Segments& segments, std::span<const Digest> digests,
                                   std::span<const std::int64_t> entries, const std::string& name) {
   std::unordered_map<Digest, std::shared_ptr<const Segment>> known;
   for (const auto& segment : segments) {
@@ -148,8 +176,7 @@ void SegmentIndex::adopt_segments(const Segments& segments,
       known.emplace(segment->digest(), segment);
     }
   }
-  for (const auto& bytes : digests) {
-    const Digest digest{bytes};
+  for (const Digest& digest : digests) {
     const auto found = known.find(digest);
     PEMA_CHECK(found != known.end(), kMismatch, name, ": made when there was a segment ",
                digest.short_hex(), ", which is gone; build the index again");

@@ -30,7 +30,8 @@ constexpr bool kSanitized = false;
 constexpr unsigned char kMask = 0x5A;
 using Masked = std::array<unsigned char, 64>;
 
-/// Runs in the other process: the person, and the masked first bytes of her first key.
+/// Runs in the other process: the person, an index that holds her segment, and the masked first
+/// bytes of her first key and of the index's codes.
 void make_person(const std::string& folder) {
   const TinyModel model;
   std::mt19937 random(83);
@@ -42,11 +43,25 @@ void make_person(const std::string& folder) {
   draft.schedule.lambda_own = 0.5;
   draft.own_segments = {own};
   store.put_profile(draft);
+  const auto write = [&](const char* name, const void* bytes) {
+    Masked masked;
+    std::memcpy(masked.data(), bytes, masked.size());
+    for (unsigned char& byte : masked) byte ^= kMask;
+    std::ofstream(folder + name, std::ios::binary)
+        .write(reinterpret_cast<const char*>(masked.data()), masked.size());
+  };
+  write("/masked", own->keys().row(0));
+  const RecallIndexRecord index =
+      store.build_index({.name = "all", .scope = IndexScope::kEverybody}, {.threads = 1}).record;
+  const core::MappedObject file = core::open_object(store.object_path(index.digest),
+                                                    core::ObjectKind::kSegmentIndex, index.digest);
+  write("/masked-codes", file.parts.sections[2].data());
+}
+
+Masked read_masked(const std::string& path) {
   Masked masked;
-  std::memcpy(masked.data(), own->keys().row(0), masked.size());
-  for (unsigned char& byte : masked) byte ^= kMask;
-  std::ofstream(folder + "/masked", std::ios::binary)
-      .write(reinterpret_cast<const char*>(masked.data()), masked.size());
+  std::ifstream(path, std::ios::binary).read(reinterpret_cast<char*>(masked.data()), masked.size());
+  return masked;
 }
 
 bool is_there(const unsigned char* begin, const unsigned char* end, const Masked& masked) {
@@ -106,30 +121,35 @@ TEST(Erasure, NothingOfAPersonsKeysIsLeftInFilesOrMemory) {
   int status = 1;
   ASSERT_EQ(waitpid(other, &status, 0), other);
   ASSERT_EQ(status, 0);
-  Masked masked;
-  std::ifstream(root + "/masked", std::ios::binary)
-      .read(reinterpret_cast<char*>(masked.data()), masked.size());
+  const Masked masked = read_masked(root + "/masked");
+  const Masked codes = read_masked(root + "/masked-codes");
 
   const TinyModel model;
   Store store = Store::open(root + "/store", OpenMode::kReadWrite);
   MemoryOptions options;
   options.budget_bytes = std::int64_t{1} << 24;
   const auto memory = std::make_shared<MemoryManager>(options);
-  LeaseBook book(store, model.info, memory);
+  MemoryErasure receipt;
+  store.on_erasure([&](std::span<const Digest> gone) { receipt = memory->erase(gone); });
+  LeaseBook book(store, model.info, memory, {.use = IndexChoice::Use::kNamed, .name = "all"});
   auto lease = book.acquire("ann");
-  const Digest segment = lease->own[0]->digest();
+  ASSERT_NE(lease->index.index, nullptr);
   {
     Engine engine(model.info, model.head, {.threads = 1});
     (void)run_step(engine, TinyBatch(model, {lease.get()}).view());
   }
   EXPECT_TRUE(found_in_files(root + "/store", masked).has_value());
   EXPECT_TRUE(found_in_memory(masked).has_value()) << "the lease has the keys mapped";
+  EXPECT_TRUE(found_in_files(root + "/store", codes).has_value());
+  EXPECT_TRUE(found_in_memory(codes).has_value()) << "the lease has an index of them";
   EXPECT_TRUE(store.remove_profile("ann"));
-  const MemoryErasure receipt = memory->erase(segment);
+  EXPECT_EQ(receipt.items, 2) << "segment and index, without anybody's help";
   EXPECT_GT(receipt.leased_bytes, 0) << "a lease may still speak";
   lease.reset();
   EXPECT_EQ(found_in_files(root + "/store", masked), std::nullopt);
   EXPECT_EQ(found_in_memory(masked), std::nullopt);
+  EXPECT_EQ(found_in_files(root + "/store", codes), std::nullopt);
+  EXPECT_EQ(found_in_memory(codes), std::nullopt);
 }
 
 }  // namespace

@@ -1,20 +1,23 @@
 // Nobody reads what they have no right to: people whose rights are granted, revoked and erased
-// while others search. Every entry of a segment carries the segment's number as its token, so that
-// a value tells where it came from. One second by default;
-// PEMA_ISOLATION_SECONDS says otherwise.
+// while others search, through indexes that are built, dropped and built again meanwhile. Every
+// entry of a segment carries the segment's number as its token, so that a value tells where it came
+// from. One second by default; PEMA_ISOLATION_SECONDS says otherwise.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
 #include "pema/memory_manager.h"
-#include "src/memory/search.h"
+#include "pema/planner.h"
+#include "src/memory/index_search.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_pool.h"
 
@@ -101,17 +104,30 @@ class Isolation : public testing::Test {
       draft.segments.push_back(id);
       numbers.insert(number);
     }
+    std::optional<Digest> own;
     if (random() % 4 != 0) {
       const std::int32_t number = next_number++;
       draft.own_segments.push_back(numbered_segment(random, model, number));
       numbers.insert(number);
+      own = draft.own_segments[0]->digest();
     }
     rights.note(name, ++generations[name], std::move(numbers));
     store.put_profile(draft, OnExisting::kReplace);
+    expect_gone(name);
+    if (own) owned[name] = *own;
+  }
+
+  /// The own segment that a person had is in no index and not in memory any more.
+  void expect_gone(const std::string& name) {
+    const auto node = owned.extract(name);
+    if (node.empty()) return;
+    EXPECT_TRUE(store.covering_indexes({&node.mapped(), 1}).empty());
+    EXPECT_FALSE(memory->holds({MemoryKind::kSegment, node.mapped()}));
   }
 
   void erase(const std::string& name) {
     store.remove_profile(name);
+    expect_gone(name);
     write(name);  // comes back as somebody else
   }
 
@@ -122,12 +138,51 @@ class Isolation : public testing::Test {
   std::vector<std::pair<SegmentId, std::int32_t>> teams;
   std::int32_t next_number = 0;
   std::map<std::string, std::int64_t> generations;
+  std::map<std::string, Digest> owned;
   Rights rights;
+  /// Room for some of the segments and for two or three indexes.
+  std::shared_ptr<MemoryManager> memory =
+      std::make_shared<MemoryManager>(MemoryOptions{.budget_bytes = std::int64_t{5} << 20});
 };
+
+/// What the threads did.
+struct Counts {
+  std::atomic<std::int64_t> searches = 0;
+  std::atomic<std::int64_t> through_index = 0;  ///< rows
+  std::atomic<std::int64_t> built = 0;
+  std::atomic<std::int64_t> overtaken = 0;  ///< a segment was erased while an index was built
+};
+
+/// Builds and drops indexes, over everybody or over the teams, in a store of its own.
+void build_once(Store& store, std::span<const std::pair<SegmentId, std::int32_t>> teams,
+                std::mt19937& random, Counts& counts) {
+  RecallIndexDraft draft;
+  draft.name = random() % 2 == 0 ? "all" : "teams";
+  if (random() % 4 == 0) {
+    store.remove_index(draft.name);
+    return;
+  }
+  if (draft.name == "all") {
+    draft.scope = IndexScope::kEverybody;
+  } else {
+    for (const auto& [id, number] : teams) {
+      if (random() % 2 == 0) draft.segments.push_back(id);
+    }
+    if (draft.segments.empty()) return;
+  }
+  try {
+    // One list: what a row would be scanned for is soon more.
+    (void)store.build_index(draft, {.lists = 1, .threads = 1});
+    ++counts.built;
+  } catch (const Error& error) {
+    ASSERT_EQ(error.code(), ErrorCode::kNotFound) << error.what();
+    ++counts.overtaken;
+  }
+}
 
 /// One batch of random people; every value found must be of a segment that its row may read.
 void search_once(LeaseBook& book, const Rights& rights, std::mt19937& random,
-                 kernels::ThreadPool& pool) {
+                 kernels::ThreadPool& pool, Counts& counts) {
   constexpr std::int64_t kRows = 8;
   std::vector<std::shared_ptr<const Lease>> leases;
   std::vector<std::vector<std::shared_ptr<const Segment>>> visible;
@@ -149,7 +204,21 @@ void search_once(LeaseBook& book, const Rights& rights, std::mt19937& random,
     fill_key(random, query);
     rows.push_back({visible[i], query, 20});
   }
-  const auto found = memory::search(rows, pool);
+  const auto scanned = memory::search(rows, pool);
+  auto found = scanned;
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    const LeaseIndex& index = leases[i]->index;
+    if (index.index == nullptr) continue;
+    found[i] = memory::search({&rows[i], 1}, pool, index.index.get(), {0.9})[0];
+    ASSERT_EQ(found[i].size(), scanned[i].size());
+    for (std::size_t n = 0; n < found[i].size(); ++n) {
+      ASSERT_EQ(found[i][n].distance, scanned[i][n].distance);
+      ASSERT_EQ(found[i][n].token, scanned[i][n].token);
+    }
+    for (const RecallPlan& plan : explain_recall({}, *leases[i])) {
+      counts.through_index += plan.through_index ? 1 : 0;
+    }
+  }
   for (std::size_t i = 0; i < leases.size(); ++i) {
     const std::set<std::int32_t> allowed = rights.of(leases[i]->name, leases[i]->generation);
     ASSERT_EQ(visible[i].size(), allowed.size()) << leases[i]->name;
@@ -163,19 +232,26 @@ void search_once(LeaseBook& book, const Rights& rights, std::mt19937& random,
 
 TEST_F(Isolation, NoRowEverReadsOutsideItsRights) {
   const Store reading = Store::open(folder.file("store"), OpenMode::kReadOnly);
-  MemoryOptions options;
-  options.budget_bytes = std::int64_t{1} << 20;  // room for some of the segments
-  LeaseBook book(reading, model.info, std::make_shared<MemoryManager>(options));
+  LeaseBook book(reading, model.info, memory);
+  store.on_erasure([&](std::span<const Digest> gone) { memory->erase(gone); });
   std::atomic<bool> stop = false;
-  std::atomic<std::int64_t> searches = 0;
+  Counts counts;
   std::vector<std::thread> readers;
+  readers.emplace_back([&] {
+    Store building = Store::open(folder.file("store"), OpenMode::kReadWrite);
+    building.on_erasure([&](std::span<const Digest> gone) { memory->erase(gone); });
+    std::mt19937 own_random(99);
+    while (!stop && !testing::Test::HasFatalFailure()) {
+      build_once(building, teams, own_random, counts);
+    }
+  });
   for (unsigned t = 0; t < 3; ++t) {
     readers.emplace_back([&, t] {
       std::mt19937 own_random(100 + t);
       kernels::ThreadPool pool(1);
       while (!stop && !testing::Test::HasFatalFailure()) {
-        search_once(book, rights, own_random, pool);
-        ++searches;
+        search_once(book, rights, own_random, pool, counts);
+        ++counts.searches;
       }
     });
   }
@@ -190,8 +266,12 @@ TEST_F(Isolation, NoRowEverReadsOutsideItsRights) {
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();
-  EXPECT_GT(searches.load(), 0);
+  EXPECT_GT(counts.searches.load(), 0);
+  EXPECT_GT(counts.built.load() + counts.overtaken.load(), 0);
   EXPECT_TRUE(store.verify().empty());
+  std::printf("searches %lld, sources through an index %lld, indexes built %lld, overtaken %lld\n",
+              static_cast<long long>(counts.searches), static_cast<long long>(counts.through_index),
+              static_cast<long long>(counts.built), static_cast<long long>(counts.overtaken));
 }
 
 TEST_F(Isolation, OtherPeopleDoNotMoveARow) {

@@ -13,6 +13,17 @@ const pema::memory::Segments& segments() {
 
 /// What is accepted must be usable and serialise to the same bytes.
 void check(const std::vector<std::byte>& bytes) {
+  {
+    // Without its segments it believes the file, and a search compares.
+    const auto alone = pema::memory::SegmentIndex::from_bytes(bytes, "fuzz");
+    pema::fuzz::require(alone->serialise() == bytes);
+    pema::kernels::ThreadPool one(1);
+    const pema::memory::SearchRow seen{segments(), segments()[0]->keys().row_span(7), 50};
+    if (alone->codes().cols == 3) {
+      const auto found = pema::memory::search({&seen, 1}, one, alone.get(), {0.9});
+      pema::fuzz::require(found[0].size() <= 42);
+    }
+  }
   const auto index = pema::memory::SegmentIndex::from_bytes(bytes, segments(), "fuzz");
   pema::fuzz::require(index->serialise() == bytes);
   pema::kernels::ThreadPool pool(1);

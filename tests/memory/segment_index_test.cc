@@ -209,6 +209,29 @@ TEST(SegmentIndexFile, KeepsTheIndex) {
   EXPECT_TRUE(same(search({&row, 1}, pool, again.get(), {}), search({&row, 1}, pool)));
 }
 
+TEST(SegmentIndexFile, NeedsNoSegmentsButThoseOfTheRows) {
+  const World& world = World::all();
+  kernels::ThreadPool pool(2);
+  const Segments some{world.segments[0], world.segments[1], world.segments[3]};
+  IndexOptions options;
+  options.lists = 40;
+  const std::vector<std::byte> bytes = SegmentIndex::build(some, pool, options)->serialise();
+  const auto alone = SegmentIndex::from_bytes(bytes, "index");
+  EXPECT_EQ(alone->serialise(), bytes);
+  EXPECT_EQ(alone->entries(), 30'900);
+  EXPECT_EQ(alone->digests()[1], some[1]->digest());
+  for (const std::shared_ptr<const Segment>& segment : alone->segments()) {
+    EXPECT_EQ(segment, nullptr);
+  }
+  // Row 1 sees what row 0 does not; neither sees segment 1.
+  const Segments first{world.segments[0], world.segments[4]};
+  const Segments second{world.segments[5], world.segments[3], world.segments[0]};
+  const std::vector<SearchRow> rows{{first, world.queries.view().row_span(0), 32},
+                                    {second, world.queries.view().row_span(1), 9}};
+  EXPECT_TRUE(plan_search(alone.get(), 30'000, 40, {}).with_index);
+  EXPECT_TRUE(same(search(rows, pool, alone.get(), {}), search(rows, pool)));
+}
+
 TEST(SegmentIndexFile, DamageIsFound) {
   kernels::ThreadPool pool(1);
   const Segments some{segment_of(unit_rows(70, 5, 1))};
@@ -230,6 +253,7 @@ TEST(SegmentIndexFile, DamageIsFound) {
       EXPECT_TRUE(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kUnsupported)
           << at << ": " << error.what();
     }
+    EXPECT_THROW((void)SegmentIndex::from_bytes(bad, "flipped"), Error) << at;
   }
 }
 

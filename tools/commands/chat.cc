@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tools/commands/prompt_source.h"
+#include "tools/index_option.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/signals.h"
 #include "tools/text_stream.h"
@@ -53,15 +54,15 @@ class Transcript {
 };
 
 void change_profile(Context& context, const plm::LanguageModel& model, Speaker& speaker,
-                    const std::string& name, const std::shared_ptr<MemoryManager>& memory) {
+                    const std::string& name, const std::shared_ptr<MemoryManager>& memory,
+                    const IndexChoice& indexes) {
   if (name.empty()) {
     speaker.use(nullptr);
     context.note("the plain model speaks");
     return;
   }
   try {
-    LeaseBook book(context.store(OpenMode::kReadOnly), model.info(), memory);
-    speaker.use(book.acquire(name));
+    speaker.use(acquire_lease(context, model.info(), name, indexes, memory));
     context.note(message(name, " speaks, generation ", speaker.lease()->generation));
   } catch (const Error& error) {
     print_error(std::string("pema: ") + error.what() + "\n");
@@ -72,7 +73,7 @@ void change_profile(Context& context, const plm::LanguageModel& model, Speaker& 
 
 int run_chat(Context& context, plm::LanguageModel& model, Speaker& speaker,
              const SpeakOptions& options, const std::string& system,
-             const std::shared_ptr<MemoryManager>& memory) {
+             const std::shared_ptr<MemoryManager>& memory, const IndexChoice& indexes) {
   Transcript transcript(model, system);
   context.note("/help says what can be done here");
   std::string line;
@@ -88,7 +89,7 @@ int run_chat(Context& context, plm::LanguageModel& model, Speaker& speaker,
       print(kHelp);
     } else if (line == "/profile" || line.starts_with("/profile ")) {
       change_profile(context, model, speaker, line.size() > 9 ? line.substr(9) : std::string(),
-                     memory);
+                     memory, indexes);
     } else if (replace_invalid_utf8(line) != line) {
       print_error("pema: the line is not UTF-8; nothing was sent\n");
     } else if (line.starts_with('/')) {

@@ -124,9 +124,10 @@ Check check_store(Context& context) {
     const Store& store = context.store(OpenMode::kReadOnly);
     const std::vector<Damage> damages = store.verify();
     check.ok = damages.empty();
-    check.detail = message(store.folder(), ": ", store.pools().size(), " pools, ",
-                           store.segments().size(), " segments, ", store.profile_count(),
-                           " profiles, ", damages.empty() ? "intact" : "damaged");
+    check.detail =
+        message(store.folder(), ": ", store.pools().size(), " pools, ", store.segments().size(),
+                " segments, ", store.indexes().size(), " indexes, ", store.profile_count(),
+                " profiles, ", damages.empty() ? "intact" : "damaged");
     if (!damages.empty()) {
       check.detail += ": " + damages.front().what;
       check.fix = damages.front().why;

@@ -11,6 +11,7 @@
 #include "tools/experiment/pema_method.h"
 #include "tools/experiment/skipped_recall.h"
 #include "tools/experiment/walk.h"
+#include "tools/index_option.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/text_format.h"
@@ -30,6 +31,8 @@ Examples:
   pema eval --people 88 --method pema
   pema eval --people 88 --method masks_memory --own-keys f32,int8,pq
   pema eval --method pema --start reconstruction --pema-rank 128 --pema-epochs 4
+  pema memory index build people --segments pool-people --store out/demo/store-0123456789ab
+  pema eval --method masks_memory --index people
   pema eval --source lamp --data LaMP_4 --method shared,masks_memory --json)";
 
 struct EvalOptions {
@@ -37,6 +40,7 @@ struct EvalOptions {
   std::vector<std::string> methods;
   std::vector<std::string> own_keys;
   std::vector<std::string> skip_recall;
+  IndexOption index;
   train::PemaOptions pema;
   bool pema_given = false;
   std::string work = "out/demo";
@@ -84,6 +88,8 @@ Json results_json(const Walk& walk, const Evaluation& evaluation) {
   document["pool_people"] = walk.cohort().pool.size();
   document["new_people"] = evaluation.people.size();
   document["test_tokens"] = evaluation.test_rows();
+  document["store"] = walk.store_folder();
+  document["indexes"] = evaluation.indexes;
   document["methods"] = Json::array();
   for (const Method method : evaluation.methods) {
     const Interval interval = gain_interval(evaluation, method);
@@ -114,6 +120,9 @@ std::string results_text(const Json& document) {
   std::string text =
       message(note, note.empty() ? "" : "\n", "NLL in nats per token, ", document.at("test_tokens"),
               " test tokens of ", document.at("new_people"), " new people\n\n", table.text());
+  for (const Json& index : document.at("indexes")) {
+    text += "memories were searched through index " + printable(index.get<std::string>()) + "\n";
+  }
   if (!document.contains("pema")) return text;
   Table pema(
       {"PEMA'S OWN FORM", "START", ">RANK", ">EPOCHS", ">NLL", ">GAIN", ">OF SHARED'S GAIN"});
@@ -182,8 +191,8 @@ int run_eval(Context& context, const EvalOptions& options) {
   const data::DataSet texts = open_data(options.data);
   if (!texts.note.empty()) context.note(texts.note);
   plm::LanguageModel& model = context.model();
-  const WalkOptions walk_options =
-      make_walk_options(context, options.work, options.cache, options.seed);
+  WalkOptions walk_options = make_walk_options(context, options.work, options.cache, options.seed);
+  walk_options.indexes = index_choice(options.index);
   Walk walk(model, texts, walk_options);
   const Evaluation evaluation = walk.evaluate(methods);
   Json document = results_json(walk, evaluation);
@@ -204,6 +213,7 @@ int run_eval(Context& context, const EvalOptions& options) {
     document["skip_recall"] = skipped_recall_json(walk, options);
   }
   context.end_progress();
+  for (const std::string& trouble : evaluation.troubles) context.note(trouble);
   if (context.options.json) {
     print_json(document);
   } else {
@@ -234,6 +244,7 @@ void add_eval(Command app, Context& context) {
               "Also masks with memory where tokens of which the model is surer than these "
               "probabilities, comma-separated, are not searched")
       .split_at(',');
+  add_index_options(command, options->index);
   command.option("--work", options->work, "Folder of data sets and stores");
   command.option("--cache", options->cache, "Folder of cached features");
   command.option("--seed", options->seed, "Seed of everything that draws");

@@ -12,6 +12,7 @@
 #include "tools/commands/lookup.h"
 #include "tools/context.h"
 #include "tools/device_choice.h"
+#include "tools/index_option.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/text_format.h"
@@ -23,7 +24,7 @@ constexpr const char* kFooter =
     R"(One line for each way to compute the profile: predicted microseconds of the parts of one step with
 warm caches, milliseconds for what is made once and kept, what a step reads and the cache keeps. The
 way is chosen once for a profile, from what is expected and from this machine's costs (`pema tune`),
-never from the rows at hand. --measure runs every way and prints what it took below the prediction.
+never from the rows at hand. Below: how its memories are searched. --measure runs every way and prints what it took below the prediction.
 
 Examples:
   pema explain --profile alice
@@ -41,6 +42,7 @@ struct Options {
   std::string projection = "float32";
   std::string device = "cpu";
   std::int64_t rounds = 7;
+  IndexOption index;
   bool measure = false;
 };
 
@@ -52,6 +54,7 @@ struct Report {
   EngineOptions engine;
   std::optional<MachineFile> machine;  ///< nothing: built-in costs
   Explanation found;
+  std::vector<RecallPlan> recall;
   Measured measured;  ///< empty without --measure
 };
 
@@ -95,6 +98,28 @@ std::string costs_text(const Report& report) {
   return message("measured ", printable(report.machine->measured), " by `pema tune`");
 }
 
+/// One line for each source with keys.
+std::string recall_text(const Report& report) {
+  const LeaseIndex& index = report.lease->index;
+  std::string text;
+  for (const RecallPlan& plan : report.recall) {
+    text += message("recall from ", plan.own ? "own" : "shared", " memory: ", plan.keys, " keys, ");
+    if (plan.through_index) {
+      text +=
+          message(plan.indexed, " of them through index ", printable(index.name), " (at most ",
+                  plan.searched_lists, " of ", plan.lists, " lists; ", format_rate(plan.index_cost),
+                  " codes instead of ", format_rate(plan.scan_cost), ")\n");
+    } else if (plan.indexed > 0) {
+      text += message("scanned: index ", printable(index.name), " would cost ",
+                      format_rate(plan.index_cost), " codes instead of ",
+                      format_rate(plan.scan_cost), "\n");
+    } else {
+      text += "scanned\n";
+    }
+  }
+  return text;
+}
+
 void print_text(const Report& report) {
   Table table({"", "strategy", "U in", "", ">compose us", ">apply us", ">project us",
                ">interpolate us", ">step us", ">once ms", ">reads", ">keeps", "error", "not"});
@@ -113,7 +138,7 @@ void print_text(const Report& report) {
                   report.engine.expected_rows_per_step,
                   " a step; distinct masks in a step: ", report.engine.expected_masks_per_step,
                   "; costs: ", costs_text(report), "\n");
-  print(text);
+  print(text + recall_text(report));
 }
 
 Json seconds_json(const StepSeconds& step, double once) {
@@ -156,6 +181,20 @@ void print_document(const Report& report) {
   }
   document["why"] = report.found.why;
   document["changes"] = report.found.changes;
+  const LeaseIndex& index = report.lease->index;
+  document["index"] = index.index != nullptr ? Json(index.name) : Json();
+  document["recall"] = Json::array();
+  for (const RecallPlan& plan : report.recall) {
+    document["recall"].push_back(
+        {{"source", plan.own ? "own" : "shared"},
+         {"keys", plan.keys},
+         {"indexed", plan.indexed},
+         {"through_index", plan.through_index},
+         {"lists", plan.lists},
+         {"searched_lists", plan.searched_lists},
+         {"scan_cost", plan.scan_cost},
+         {"index_cost", index.index != nullptr ? Json(plan.index_cost) : Json()}});
+  }
   print_json(document);
 }
 
@@ -165,10 +204,10 @@ int run_explain(Context& context, const Options& options) {
   report.machine = context.machine_file();
   (void)require_profile(context.store(OpenMode::kReadOnly), options.profile);
   const plm::GgufModel& model = context.gguf();
-  LeaseBook book(context.store(OpenMode::kReadOnly), model.info);
-  report.lease = book.acquire(options.profile);
+  report.lease = acquire_lease(context, model.info, options.profile, index_choice(options.index));
   Context::choose_projection(options.projection, model.info, report.lease.get(), report.engine);
   report.found = explain(model.info, report.engine, *report.lease);
+  report.recall = explain_recall(report.engine, *report.lease);
   if (options.measure) {
     report.measured = measure_plans(
         model.info, model.head, report.engine, *report.lease, report.found.plans,
@@ -211,6 +250,7 @@ void add_explain(Command app, Context& context) {
       .option("--device", options->device,
               message(kDeviceHelp, "; a GPU is only needed for --measure"))
       .shows_default();
+  add_index_options(command, options->index);
   command.flag("--measure", options->measure, "Run every way, and print what it took");
   command.option("--rounds", options->rounds, "Steps of --measure for each way")
       .shows_default()

@@ -14,6 +14,7 @@
 #include "tools/commands/prompt_source.h"
 #include "tools/context.h"
 #include "tools/device_choice.h"
+#include "tools/index_option.h"
 #include "tools/speaker.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -55,6 +56,7 @@ struct GenerateOptions {
   bool chat = false;
   bool show_lambda = false;
   std::int64_t context = 2048;
+  IndexOption index;
   SpeakOptions speak;
 };
 
@@ -97,6 +99,8 @@ Json reply_json(const Reply& reply, const Speaker& speaker, const plm::LanguageM
   document["stop_reason"] = to_string(reply.reason);
   document["profile"] = lease != nullptr ? Json(lease->name) : Json();
   document["generation"] = lease != nullptr ? Json(lease->generation) : Json();
+  const bool indexed = lease != nullptr && lease->index.index != nullptr;
+  document["index"] = indexed ? Json(lease->index.name) : Json();
   document["model"] = model.info().fingerprint.hex();
   document["temperature"] = options.speak.sampling.temperature;
   document["seed"] = options.speak.sampling.seed;
@@ -152,14 +156,15 @@ int run_generate(Context& context, GenerateOptions options) {
   if (device) require_device(*device);
   const bool personal = !options.profile.empty();
   if (personal) (void)require_profile(context.store(OpenMode::kReadOnly), options.profile);
+  if (personal && index_choice(options.index).use == IndexChoice::Use::kNamed) {
+    (void)require_index(context.store(OpenMode::kReadOnly), options.index.use);
+  }
 
   plm::LanguageModel& model = context.model({.context = options.context, .conversations = 1});
   const std::shared_ptr<MemoryManager> memory = make_memory(options);
   std::shared_ptr<const Lease> lease;
-  if (personal) {
-    LeaseBook book(context.store(OpenMode::kReadOnly), model.info(), memory);
-    lease = book.acquire(options.profile);
-  }
+  const IndexChoice indexes = index_choice(options.index);
+  if (personal) lease = acquire_lease(context, model.info(), options.profile, indexes, memory);
   EngineOptions engine_options = context.engine_options();
   engine_options.strategy = parse_strategy(options.strategy);
   engine_options.executor = plm::openmp_executor();
@@ -175,7 +180,8 @@ int run_generate(Context& context, GenerateOptions options) {
   speaker.use(lease);
   if (!context.options.json) options.speak.write = [](std::string_view part) { print(part); };
   if (converse) {
-    const int status = run_chat(context, model, speaker, options.speak, options.system, memory);
+    const int status =
+        run_chat(context, model, speaker, options.speak, options.system, memory, indexes);
     write_metrics(memory.get(), options.metrics);
     return status;
   }
@@ -250,6 +256,7 @@ void add_generate(Command app, Context& context) {
       .shows_default()
       .within(1e-6, 1.0);
   command.option("--device", options->device, kDeviceHelp).shows_default();
+  add_index_options(command, options->index);
   const Argument budget =
       command
           .parsed_option(

@@ -8,6 +8,7 @@
 #include "tools/commands/lookup.h"
 #include "tools/commands/memory_add.h"
 #include "tools/commands/memory_codebook.h"
+#include "tools/commands/memory_index.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -40,6 +41,21 @@ std::string codebook_text(const Store& store, const SegmentRecord& segment) {
                                                               : segment.info.codebook.short_hex());
 }
 
+/// Names of the indexes that hold a segment.
+std::vector<std::string> index_names(const Store& store, const SegmentRecord& segment) {
+  std::vector<std::string> names;
+  for (const IndexCover& cover : store.covering_indexes({&segment.digest, 1})) {
+    names.push_back(cover.index.name);
+  }
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + printable(name);
+  return text.empty() ? "-" : text;
+}
+
 int run_ls(Context& context) {
   const std::vector<SegmentRecord> segments = context.store(OpenMode::kReadOnly).segments();
   if (context.options.json) {
@@ -69,9 +85,11 @@ int run_show(Context& context, const std::string& name) {
   // Loading it checks the digest: what is shown is what is there.
   (void)store.load_segment(segment.id);
   const std::int64_t readers = count_readers(store, segment.id);
+  const std::vector<std::string> indexes = index_names(store, segment);
   if (context.options.json) {
     Json document = segment_json(segment);
     document["readers"] = readers;
+    document["indexes"] = indexes;
     print_json(document);
     return 0;
   }
@@ -81,8 +99,26 @@ int run_show(Context& context, const std::string& name) {
                 ", d = ", segment.info.hidden, ", site ", to_string(segment.info.site),
                 "\nkeys       ", to_string(segment.info.keys), ", ", key_bytes(segment.info),
                 " bytes each", codebook_text(store, segment), "\nsize       ",
-                format_bytes(segment.bytes), "\nreaders    ", readers, " profiles\nfile       ",
-                store.object_path(segment.digest), "\n"));
+                format_bytes(segment.bytes), "\nreaders    ", readers, " profiles\nindexes    ",
+                joined(indexes), "\nfile       ", store.object_path(segment.digest), "\n"));
+  return 0;
+}
+
+int run_rm(Context& context, const std::vector<std::string>& names) {
+  Store& store = context.store();
+  std::vector<SegmentId> segments;
+  for (const std::string& name : names) segments.push_back(require_segment(store, name).id);
+  Json removed = Json::array();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (store.remove_segment(segments[i])) removed.push_back(names[i]);
+  }
+  if (context.options.json) {
+    Json document;
+    document["removed"] = removed;
+    print_json(document);
+  } else {
+    print(message("removed ", removed.size(), removed.size() == 1 ? " segment\n" : " segments\n"));
+  }
   return 0;
 }
 
@@ -112,6 +148,7 @@ void add_memory(Command app, Context& context) {
       "  pema memory show handbook");
   add_memory_add(group, context);
   add_memory_codebook(group, context);
+  add_memory_index(group, context);
 
   const Command ls = group.add("ls", "List segments");
   ls.footer("Examples:\n  pema memory ls\n  pema memory ls --json | jq '.segments[].entries'");
@@ -122,6 +159,12 @@ void add_memory(Command app, Context& context) {
   show.option("NAME", *name, "Name, or the first characters of the digest").required();
   show.footer("Examples:\n  pema memory show handbook\n  pema memory show 5f1c0a9d --json");
   show.runs(context, [&context, name] { return run_show(context, *name); });
+
+  auto names = std::make_shared<std::vector<std::string>>();
+  const Command rm = group.add("rm", "Remove segments that no profile reads, and their indexes");
+  rm.option("NAMES", *names, "Names, or the first characters of digests").required();
+  rm.footer("Examples:\n  pema memory rm handbook");
+  rm.runs(context, [&context, names] { return run_rm(context, *names); });
 }
 
 }  // namespace pema::tools

@@ -8,6 +8,7 @@
 #include "pema/memory_plan.h"
 #include "tools/command_line.h"
 #include "tools/context.h"
+#include "tools/index_option.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/text_format.h"
@@ -18,7 +19,7 @@ namespace {
 constexpr const char* kFooter =
     R"(Reads the registry and the heads of the objects' files; nothing is loaded, and no model is needed.
 Without profiles it is for all of the store. Pools and segments come first, because a lease needs
-them, those with more readers earlier; what does not fit is loaded when it is asked for, and
+them, those with more readers earlier, then indexes; what does not fit is loaded when it is asked for, and
 something worth less leaves. "projections" compares the types of U.
 
 Examples:
@@ -30,6 +31,7 @@ struct Options {
   std::vector<std::string> profiles;
   std::int64_t budget = 0;
   std::string projection = "float32";
+  IndexOption index;
   std::int64_t limit = 40;
 };
 
@@ -101,9 +103,10 @@ void print_document(const MemoryPlan& plan) {
 }
 
 int run_plan(Context& context, const Options& options) {
-  const MemoryPlan plan = plan_memory(
-      context.store(OpenMode::kReadOnly), options.profiles,
-      {.budget_bytes = options.budget, .projection = parse_number_type(options.projection)});
+  const MemoryPlan plan = plan_memory(context.store(OpenMode::kReadOnly), options.profiles,
+                                      {.budget_bytes = options.budget,
+                                       .projection = parse_number_type(options.projection),
+                                       .indexes = index_choice(options.index)});
   if (context.options.json) {
     print_document(plan);
   } else {
@@ -129,6 +132,7 @@ void add_plan(Command app, Context& context) {
       .option("--projection", options->projection,
               "Type of the pools' projections: float32, float16, bfloat16, int8")
       .shows_default();
+  add_index_options(command, options->index);
   command.option("--limit", options->limit, "Rows of the table").shows_default().positive();
   command.runs(context, [&context, options] { return run_plan(context, *options); });
 }

@@ -56,6 +56,8 @@ PersonScore score_person(Workshop& shop, const Foundation& foundation, const Per
     }
     const auto lease = shop.leases.acquire(profile_name(method, person.key));
     score.nll_sum[method] = rows.nll_sum(shop.engine, lease.get());
+    if (!lease->index.name.empty()) evaluation.indexes.insert(lease->index.name);
+    if (!lease->index.trouble.empty()) evaluation.troubles.insert(lease->index.trouble);
     const bool chosen =
         score.nll_sum.contains(Method::kMasksMemory) && method != Method::kMasksMemory;
     if (!chosen) score.schedule = lease->schedule;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,8 +29,10 @@ struct Evaluation {
   /// What model and adapters of `masks` give every test target: for the curve over lambda. Empty
   /// when masks was not scored.
   train::TargetProbabilities masks_sources;
-  double enrol_seconds = 0;   ///< spent enrolling under `masks` now
-  std::int64_t enrolled = 0;  ///< people newly enrolled under `masks`
+  std::set<std::string> indexes;   ///< through which memories were searched
+  std::set<std::string> troubles;  ///< why some were not (LeaseIndex::trouble)
+  double enrol_seconds = 0;        ///< spent enrolling under `masks` now
+  std::int64_t enrolled = 0;       ///< people newly enrolled under `masks`
 
   [[nodiscard]] std::int64_t test_rows() const;
   /// Mean NLL per test token over all people, nats.

@@ -123,7 +123,7 @@ void Walk::open_store() {
   store_ = std::make_unique<Store>(
       Store::open(store_folder_, exists ? OpenMode::kReadWrite : OpenMode::kCreate));
   store_->put_model(model_.info(), options_.model_path);
-  leases_ = std::make_unique<LeaseBook>(*store_, model_.info());
+  leases_ = std::make_unique<LeaseBook>(*store_, model_.info(), nullptr, options_.indexes);
   EngineOptions engine;
   engine.threads = options_.threads;
   engine.costs = options_.costs;

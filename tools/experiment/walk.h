@@ -26,6 +26,7 @@ struct WalkOptions {
   std::string cache;  ///< folder of the feature cache
   std::int64_t threads = 0;
   MachineCosts costs{};  ///< for the engine's planner
+  IndexChoice indexes;   ///< of the leases that are scored
   Progress* progress = nullptr;
   std::function<void(const std::string&)> say;  ///< one line per step
 };
