@@ -96,9 +96,9 @@ struct Engine::Impl {
   }
 
   void step(const Batch& batch, MatrixView<float> out) {
-    PEMA_CHECK(batch.features.empty() ||
-                   (batch.features.data != nullptr && batch.logits.data != nullptr),
-               kInvalidArgument, "the batch's features or logits are at no address");
+    PEMA_CHECK(
+        batch.features.empty() || (batch.features.data != nullptr && batch.logits.data != nullptr),
+        kInvalidArgument, "the batch's features or logits are at no address");
     PEMA_CHECK(out.rows == batch.features.rows && out.cols == context.model.vocab &&
                    out.stride >= out.cols,
                kInvalidArgument, "out is [", out.rows, ", ", out.cols, "], the batch needs [",
