@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <utility>
 
-#include "kernels/half.h"
 #include "kernels/head_norm.h"
 #include "kernels/head_product.h"
 #include "pema/error.h"
@@ -15,6 +13,7 @@
 #include "src/engine/cpu_backend.h"
 #include "src/engine/device_backend.h"
 #include "src/engine/device_batch.h"
+#include "src/engine/host_batch.h"
 #include "src/engine/look_up.h"
 #include "src/engine/plan.h"
 #include "src/engine/recall.h"
@@ -27,48 +26,6 @@ namespace {
 // Rows of one block of target_log_probabilities: enough to keep the head product busy, 50 MB of
 // scratch at 49,152 words.
 constexpr std::int64_t kTargetRows = 128;
-
-bool overlap(MatrixView<const float> a, MatrixView<const float> b) {
-  if (a.empty() || b.empty()) return false;
-  const float* a_end = a.row(a.rows - 1) + a.cols;
-  const float* b_end = b.row(b.rows - 1) + b.cols;
-  return std::less<>{}(a.data, b_end) && std::less<>{}(b.data, a_end);
-}
-
-/// The batch with features in float32, which lie in `wide` where they were given in 16 bits.
-Batch widened(const Batch& batch, Matrix<float>& wide) {
-  const MatrixView<const std::uint16_t>& half = batch.half_features;
-  if (half.data == nullptr) return batch;
-  PEMA_CHECK(batch.features.data == nullptr, kInvalidArgument,
-             "the batch has features in float32 and in 16 bits; give one of them");
-  PEMA_CHECK(batch.half_type == NumberType::kFloat16 || batch.half_type == NumberType::kBFloat16,
-             kInvalidArgument, "half_type is ", to_string(batch.half_type),
-             "; 16-bit features are float16 or bfloat16");
-  wide = Matrix<float>(half.rows, half.cols);
-  for (std::int64_t row = 0; row < half.rows; ++row) {
-    const std::span<const std::uint16_t> from = half.row_span(row);
-    std::transform(from.begin(), from.end(), wide.row(row),
-                   [&](std::uint16_t value) { return kernels::from_half(value, batch.half_type); });
-  }
-  Batch copy = batch;
-  copy.half_features = {};
-  copy.features = wide.view();
-  return copy;
-}
-
-Batch slice(const Batch& batch, std::int64_t first, std::int64_t rows) {
-  const auto offset = static_cast<std::size_t>(first);
-  const auto count = static_cast<std::size_t>(rows);
-  Batch part = batch;
-  part.features = {batch.features.row(first), rows, batch.features.cols, batch.features.stride};
-  if (!batch.logits.empty()) {
-    part.logits = {batch.logits.row(first), rows, batch.logits.cols, batch.logits.stride};
-  }
-  part.leases = batch.leases.subspan(offset, count);
-  part.step = batch.step.subspan(offset, count);
-  part.source_length = batch.source_length.subspan(offset, count);
-  return part;
-}
 
 /// Seconds since it was made or last asked.
 class Stopwatch {
@@ -139,11 +96,15 @@ struct Engine::Impl {
   }
 
   void step(const Batch& batch, MatrixView<float> out) {
+    PEMA_CHECK(
+        batch.features.empty() || (batch.features.data != nullptr && batch.logits.data != nullptr),
+        kInvalidArgument, "the batch's features or logits are at no address");
     PEMA_CHECK(out.rows == batch.features.rows && out.cols == context.model.vocab &&
                    out.stride >= out.cols,
                kInvalidArgument, "out is [", out.rows, ", ", out.cols, "], the batch needs [",
                batch.features.rows, ", ", context.model.vocab, "]");
-    PEMA_CHECK(!overlap(out, batch.logits) && !overlap(out, batch.features), kInvalidArgument,
+    PEMA_CHECK(!engine::overlap(out, batch.logits) && !engine::overlap(out, batch.features),
+               kInvalidArgument,
                "out overlaps the batch's logits or features; give it memory of its own");
     run(batch, out);
   }
@@ -176,7 +137,7 @@ struct Engine::Impl {
     Matrix<float> logits(computes_logits ? block : 0, vocab);
     for (std::int64_t first = 0; first < rows; first += block) {
       const std::int64_t count = std::min(block, rows - first);
-      Batch part = slice(batch, first, count);
+      Batch part = engine::slice(batch, first, count);
       if (computes_logits) {
         MatrixView<float> computed(logits.data(), count, vocab);
         own_logits(part, computed);
@@ -227,7 +188,7 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 
 void Engine::step(const Batch& batch, MatrixView<float> out) {
   Matrix<float> wide;
-  impl_->step(widened(batch, wide), out);
+  impl_->step(engine::widened(batch, wide), out);
 }
 
 void Engine::step(const DeviceBatch& batch, const DeviceScores& out) { impl_->step(batch, out); }
@@ -239,7 +200,7 @@ void Engine::finish() {
 std::vector<double> Engine::target_log_probabilities(const Batch& batch,
                                                      std::span<const std::int64_t> targets) {
   Matrix<float> wide;
-  return impl_->target_log_probabilities(widened(batch, wide), targets);
+  return impl_->target_log_probabilities(engine::widened(batch, wide), targets);
 }
 
 CacheStats Engine::cache_stats() const { return impl_->context.cache.stats(); }

@@ -51,6 +51,9 @@ TEST_F(Refusal, BatchesOfTheWrongShape) {
   bad.logits.cols = kVocab - 1;
   refuse(ErrorCode::kInvalidArgument, bad, "vocabulary");
   bad = batch.view();
+  bad.features.data = nullptr;
+  refuse(ErrorCode::kInvalidArgument, bad, "no address");
+  bad = batch.view();
   bad.logits.rows = 2;
   refuse(ErrorCode::kInvalidArgument, bad, "logits 2");
   bad = batch.view();

@@ -12,6 +12,7 @@ void check(const std::string& text) {
   try {
     const pema::tools::MachineFile file = pema::tools::decode_machine_file(text, "fuzz");
     pema::check_costs(file.costs);
+    if (file.device) pema::check_device_costs(file.device->costs);
     const std::string again = pema::tools::encode_machine_file(file);
     const pema::tools::MachineFile twice = pema::tools::decode_machine_file(again, "fuzz");
     pema::fuzz::require(pema::tools::encode_machine_file(twice) == again);
