@@ -1,11 +1,11 @@
 /// A power cut at any moment, on a disk that drops, tears and reorders what was not synced.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "bench/durability/store_script.h"
 #include "pema/error.h"
+#include "tests/durability/amount.h"
 #include "tests/durability/simulated_disk.h"
 #include "tests/support/temporary_folder.h"
 
@@ -42,12 +42,6 @@ class Cuts : public DiskHook {
   std::uint64_t every_;
   SimulatedDisk disk_;
 };
-
-/// PEMA_POWER_CUTS, or what takes a second.
-std::int64_t wanted_cuts(std::int64_t otherwise) {
-  const char* const text = std::getenv("PEMA_POWER_CUTS");
-  return text != nullptr ? std::strtoll(text, nullptr, 10) : otherwise;
-}
 
 struct Sums {
   std::int64_t cuts = 0;
@@ -140,7 +134,7 @@ TEST(PowerLossAtCreation, LeavesAStoreOrRoomForOne) {
 class PowerLoss : public ::testing::TestWithParam<Durability> {};
 
 TEST_P(PowerLoss, KeepsWhatWasPromisedAtEveryCut) {
-  const std::int64_t wanted = wanted_cuts(150);
+  const std::int64_t wanted = amount("PEMA_POWER_CUTS", 150);
   Sums sums;
   for (std::uint64_t seed = 1; sums.cuts < wanted; ++seed) {
     run(seed, 24, GetParam(), sums);
