@@ -95,6 +95,14 @@ class Registry {
   [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name);
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
   [[nodiscard]] std::int64_t profile_count();
+  // The next five: registry_scan.cc.
+  [[nodiscard]] std::vector<ProfileRecord> profiles_by_number(ProfileId after, std::int64_t limit);
+  void visit_profiles(PoolId pool,
+                      const std::function<bool(std::span<const ProfileRecord>)>& visit);
+  [[nodiscard]] std::vector<std::string> profile_names(std::span<const ProfileId> ids);
+  [[nodiscard]] PoolUsers pool_users(PoolId pool, std::string_view after, std::int64_t limit);
+  [[nodiscard]] PoolUsers adapter_users(PoolId pool, std::int64_t adapter, std::string_view after,
+                                        std::int64_t limit);
   bool remove_profile(std::string_view name);
   [[nodiscard]] SettingTable& settings() noexcept { return settings_; }
   /// The generation of a new profile: after the removed one of that name, or 1.
