@@ -218,6 +218,7 @@ ProfileBatch::SegmentFacts ProfileBatch::find_segment(const ProfileDraft& draft,
 
 void ProfileBatch::write(OnExisting on_existing) {
   readers_.clear();
+  left_readers_.clear();
   left_settings_.clear();
   changed_.clear();
   number_settings();
@@ -318,16 +319,18 @@ void ProfileBatch::replace(const Entry& entry) {
 void ProfileBatch::take_back(const Entry& entry, std::int64_t setting,
                              std::span<const std::byte> data) {
   ++left_settings_[setting];
-  registry_.drop_readers(setting, data, message("profile '", name_of(entry), "'"), readers_);
+  registry_.drop_readers(setting, data, message("profile '", name_of(entry), "'"), left_readers_);
 }
 
 void ProfileBatch::count_readers() {
   for (const auto& [id, change] : readers_) {
-    if (change <= 0 || shared_.contains(id)) continue;
+    if (shared_.contains(id)) continue;
     PEMA_CHECK(registry_.find_segment(id).has_value(), kNotFound, "segment ", id.value,
                " was removed since a profile was to read it; add the segment again");
   }
   registry_.change_readers(readers_);
+  // Apart, so that a segment which gained and lost its only reader goes.
+  registry_.change_readers(left_readers_);
 }
 
 void note_changes(sqlite::Database& database, std::span<const std::int64_t> profiles) {

@@ -107,7 +107,8 @@ class ProfileBatch {
   std::vector<std::byte> key_;
 
   // Of one write.
-  std::map<SegmentId, std::int64_t> readers_;
+  std::map<SegmentId, std::int64_t> readers_;       ///< that came
+  std::map<SegmentId, std::int64_t> left_readers_;  ///< that went, as negative numbers
   std::map<std::int64_t, std::int64_t> left_settings_;
   std::vector<std::int64_t> changed_;  ///< profiles that were there before
 };
