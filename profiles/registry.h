@@ -92,6 +92,9 @@ class Registry {
   void drop_own_segment_objects(std::span<const ProfileDraft> drafts) noexcept;
   /// Stores the drafts' own segments; expects their objects to be there already.
   void put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing);
+  /// Says that the transaction of the last put_profiles was committed, so that what was learnt in
+  /// it holds.
+  void settle() noexcept { batch_in_doubt_ = false; }
   [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name);
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
   [[nodiscard]] std::int64_t profile_count();
@@ -120,6 +123,7 @@ class Registry {
   ObjectFolder objects_;
   SettingTable settings_{database_};
   ProfileBatch batch_{*this};
+  bool batch_in_doubt_ = false;
   core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads
 };
 

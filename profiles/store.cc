@@ -156,6 +156,7 @@ void write_profiles(Registry& registry, std::span<const ProfileDraft> drafts,
     registry.put_profiles(drafts, on_existing);
     finish();
     transaction.commit();
+    registry.settle();
   } catch (...) {
     registry.drop_own_segment_objects(drafts);
     throw;

@@ -2,7 +2,9 @@
 
 #include "profiles/migrations.h"
 #include "profiles/profile_row.h"
+#include "profiles/registry.h"
 #include "profiles/setting_table.h"
+#include "profiles/sqlite/transaction.h"
 #include "tests/profiles/store_fixture.h"
 
 namespace pema::test {
@@ -155,6 +157,31 @@ TEST_F(ScaleTest, WithoutRoomForSettingsProfilesSayEverythingThemselves) {
   store.remove_profile("own");
   EXPECT_FALSE(store.find_segment(own).has_value());
   EXPECT_TRUE(store.verify().empty());
+}
+
+TEST(RegistryTest, NumbersOfATransactionThatFailedMeanNothing) {
+  TemporaryFolder folder;
+  profiles::Registry registry(folder.file("store"), OpenMode::kCreate);
+  const auto put = [&](const ProfileDraft& draft) {
+    registry.put_profiles(std::span(&draft, 1), OnExisting::kRefuse);
+  };
+  profiles::sqlite::Transaction model(registry.database());
+  registry.put_model(tiny_model(), "");
+  model.commit();
+  PoolId first;
+  {
+    profiles::sqlite::Transaction given_up(registry.database());
+    first = registry.put_pool("a", tiny_pool({tiny_block(1)})).id;
+    put(draft_of("ada", first));
+  }
+  profiles::sqlite::Transaction transaction(registry.database());
+  ASSERT_EQ(registry.put_pool("b", tiny_pool({tiny_block(1, 4)})).id, first);
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { put(draft_of("ada", first)); }, "longer");
+  ProfileDraft shorter = draft_of("ada", first);
+  shorter.mask.down = BitMask(4);
+  put(shorter);
+  EXPECT_EQ(registry.find_profile("ada")->mask.size(), 4);
 }
 
 TEST_F(ScaleTest, ASettingGoesWithItsLastProfile) {
