@@ -1,6 +1,7 @@
-// registry_bench copies N: bytes of copies of one enrolled profile in registry.db.
-// registry_bench scale N CALLS FOLDER: N different profiles in one store, kept in FOLDER.
-// registry_bench sqlite|lmdb N CALLS: the same people in something else.
+// registry_bench WHAT N CALLS FOLDER, where WHAT is
+//   copies: bytes of copies of one enrolled profile in registry.db;
+//   scale: N different profiles in one store, which stays in FOLDER;
+//   sqlite, lmdb: the same people in something else.
 // Prints one JSON document.
 #include <cmath>
 #include <cstdio>
@@ -92,33 +93,31 @@ nlohmann::ordered_json measure_copies(const std::string& folder, std::int64_t pr
 }
 
 nlohmann::ordered_json measure(const std::string& what, std::int64_t profiles, std::int64_t calls,
-                               const std::string& kept, const std::string& scratch) {
+                               const std::string& folder) {
   constexpr std::int64_t kPeersBatch = 1'000'000;
-  if (what == "copies") return measure_copies(scratch, profiles);
-  if (what == "scale") return pema::bench::measure_scale(kept, {profiles, calls});
+  if (what == "copies") return measure_copies(folder, profiles);
+  if (what == "scale") return pema::bench::measure_scale(folder, {profiles, calls});
   if (what == "sqlite") {
-    return pema::bench::measure_naive_sqlite(scratch, profiles, kPeersBatch, calls);
+    return pema::bench::measure_naive_sqlite(folder, profiles, kPeersBatch, calls);
   }
   PEMA_CHECK(what == "lmdb", kInvalidArgument, "'", what, "' is not measured here");
-  return pema::bench::measure_lmdb(scratch, profiles, kPeersBatch, calls);
+  return pema::bench::measure_lmdb(folder, profiles, kPeersBatch, calls);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto scratch = std::filesystem::temp_directory_path() / "pema-registry-bench";
-  std::filesystem::remove_all(scratch);
-  int status = 0;
   try {
-    PEMA_CHECK(argc >= 3, kInvalidArgument, "say what to measure and how many profiles");
+    PEMA_CHECK(argc == 5, kInvalidArgument, "say what, how many profiles and calls, and a folder");
+    const std::string what = argv[1];
+    const std::string folder = argv[4];
     const nlohmann::ordered_json document =
-        measure(argv[1], std::atoll(argv[2]), argc > 3 ? std::atoll(argv[3]) : 400'000,
-                argc > 4 ? argv[4] : scratch.string(), scratch.string());
+        measure(what, std::atoll(argv[2]), std::atoll(argv[3]), folder);
+    if (what == "copies") std::filesystem::remove_all(folder);
     std::printf("%s\n", document.dump(2).c_str());
+    return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "registry_bench: %s\n", error.what());
-    status = 1;
+    return 1;
   }
-  std::filesystem::remove_all(scratch);
-  return status;
 }

@@ -56,6 +56,7 @@ struct BulkEnrolment::Impl {
     } catch (...) {
       registry.drop_own_segment_objects(with_segments);
       forget();
+      batch.forget();
       throw;
     }
     acknowledged += batch.size();

@@ -68,8 +68,19 @@ std::int64_t ProfileBatch::bytes() const noexcept {
                                    entries_.size() * (sizeof(Entry) + 16));
 }
 
+void ProfileBatch::forget() noexcept {
+  clear();
+  uses_.clear();
+  use_rows_.clear();
+  keys_.clear();
+  pools_.clear();
+  shared_.clear();
+  settings_there_ = -1;
+}
+
 void ProfileBatch::clear() noexcept {
-  for (const Entry& entry : entries_) entry.use->waiting = 0;
+  for (Use* use : waiting_uses_) use->waiting = 0;
+  waiting_uses_.clear();
   bytes_.clear();
   segments_.clear();
   entries_.clear();
@@ -99,7 +110,7 @@ void ProfileBatch::add(const ProfileDraft& draft, std::int64_t order) {
   entry.data_bytes = static_cast<std::uint32_t>(bytes_.size() - entry.at - entry.name_bytes);
   segments_.insert(segments_.end(), rights_.beside.begin(), rights_.beside.end());
   entries_.push_back(entry);
-  ++use.waiting;
+  if (use.waiting++ == 0) waiting_uses_.push_back(&use);
 }
 
 void ProfileBatch::sort_rights(const ProfileDraft& draft) {
@@ -218,6 +229,7 @@ ProfileBatch::SegmentFacts ProfileBatch::find_segment(const ProfileDraft& draft,
 
 void ProfileBatch::write(OnExisting on_existing) {
   readers_.clear();
+  left_readers_.clear();
   left_settings_.clear();
   changed_.clear();
   number_settings();
@@ -233,10 +245,9 @@ void ProfileBatch::number_settings() {
   if (epoch_ != before) {
     for (Use& use : use_rows_) use.setting.id = 0;
   }
-  for (Use& use : use_rows_) {
-    if (use.waiting == 0) continue;
-    settings.add_profiles(use.setting, use.waiting);
-    for (const SegmentId id : use.setting.segments) readers_[id] += use.waiting;
+  for (Use* use : waiting_uses_) {
+    settings.add_profiles(use->setting, use->waiting);
+    for (const SegmentId id : use->setting.segments) readers_[id] += use->waiting;
   }
   if (epoch_ != settings.epoch()) settings_there_ = -1;
   // What was made in this transaction lasts only if it is committed.
@@ -318,16 +329,18 @@ void ProfileBatch::replace(const Entry& entry) {
 void ProfileBatch::take_back(const Entry& entry, std::int64_t setting,
                              std::span<const std::byte> data) {
   ++left_settings_[setting];
-  registry_.drop_readers(setting, data, message("profile '", name_of(entry), "'"), readers_);
+  registry_.drop_readers(setting, data, message("profile '", name_of(entry), "'"), left_readers_);
 }
 
 void ProfileBatch::count_readers() {
   for (const auto& [id, change] : readers_) {
-    if (change <= 0 || shared_.contains(id)) continue;
+    if (shared_.contains(id)) continue;
     PEMA_CHECK(registry_.find_segment(id).has_value(), kNotFound, "segment ", id.value,
                " was removed since a profile was to read it; add the segment again");
   }
   registry_.change_readers(readers_);
+  // Apart, so that a segment which gained and lost its only reader goes.
+  registry_.change_readers(left_readers_);
 }
 
 void note_changes(sqlite::Database& database, std::span<const std::int64_t> profiles) {

@@ -37,6 +37,9 @@ class ProfileBatch {
   void write(OnExisting on_existing);
   /// Forgets what was added.
   void clear() noexcept;
+  /// Forgets also what it learnt: for a transaction that did not last, in which pools, segments or
+  /// settings may have been made whose numbers others will get.
+  void forget() noexcept;
 
   [[nodiscard]] std::int64_t size() const noexcept { return std::ssize(entries_); }
   /// Memory that the drafts added so far take.
@@ -99,6 +102,7 @@ class ProfileBatch {
   std::unordered_map<std::string_view, Use*> uses_;  ///< keys live in keys_
   std::deque<std::string> keys_;
   std::deque<Use> use_rows_;
+  std::vector<Use*> waiting_uses_;
   std::int64_t epoch_ = 0;  ///< of the settings' numbers
   std::int64_t settings_there_ = -1;
 
@@ -107,7 +111,8 @@ class ProfileBatch {
   std::vector<std::byte> key_;
 
   // Of one write.
-  std::map<SegmentId, std::int64_t> readers_;
+  std::map<SegmentId, std::int64_t> readers_;       ///< that came
+  std::map<SegmentId, std::int64_t> left_readers_;  ///< that went, as negative numbers
   std::map<std::int64_t, std::int64_t> left_settings_;
   std::vector<std::int64_t> changed_;  ///< profiles that were there before
 };

@@ -53,12 +53,23 @@ struct ProfileReader::Impl {
         database.query("SELECT id, generation, setting, data FROM profile WHERE id = ?1"));
   }
 
+  /// A snapshot, unless the resident profiles are as good as one.
+  void resume() {
+    if (!held && watch.changed()) begin();
+  }
+
+  void end() {
+    if (held) database.query("COMMIT")->run();
+    held = false;
+  }
+
   void begin() {
     watch.remember();
     database.query("BEGIN")->run();
     const std::int64_t newest = database.integer("SELECT coalesce(max(sequence), 0) FROM change");
     forget_changed(newest);
     last_change = newest;
+    held = true;
     ++stats.refreshes;
   }
 
@@ -105,6 +116,7 @@ struct ProfileReader::Impl {
   }
 
   bool read(std::string_view name, ProfileRecord& record) {
+    if (!held) begin();
     const Query& query = *by_name;
     const Rewound rewound(query);
     ++stats.misses;
@@ -116,6 +128,7 @@ struct ProfileReader::Impl {
   }
 
   bool read(ProfileId id, ProfileRecord& record) {
+    if (!held) begin();
     const Query& query = *by_id;
     const Rewound rewound(query);
     ++stats.misses;
@@ -128,6 +141,7 @@ struct ProfileReader::Impl {
   Database& database;
   CommitWatch watch;
   ResidentProfiles resident;
+  bool held = false;  ///< a snapshot
   std::int64_t last_change = 0;
   ReaderStats stats;
   std::optional<Query> by_name;
@@ -144,6 +158,7 @@ ProfileReader ProfileReader::open(const std::string& folder, const ReaderOptions
 }
 
 bool ProfileReader::find(std::string_view name, ProfileRecord& record) {
+  impl_->resume();
   ResidentRow row;
   const bool here = impl_->resident.find(name, row);
   if (here) {
@@ -157,6 +172,7 @@ bool ProfileReader::find(std::string_view name, ProfileRecord& record) {
 }
 
 bool ProfileReader::find(ProfileId id, ProfileRecord& record) {
+  impl_->resume();
   record.name.clear();
   ResidentRow row;
   if (!impl_->resident.find(id.value, row)) return impl_->read(id, record);
@@ -169,12 +185,18 @@ bool ProfileReader::stale() const { return impl_->watch.changed(); }
 
 bool ProfileReader::refresh() {
   if (!stale()) return false;
-  impl_->database.query("COMMIT")->run();
+  impl_->end();
   impl_->begin();
   return true;
 }
 
+void ProfileReader::release() { impl_->end(); }
+
 std::int64_t ProfileReader::preload() {
+  if (!impl_->held || stale()) {
+    impl_->end();
+    impl_->begin();
+  }
   Query row = impl_->database.query(
       "SELECT profile, generation, setting, data, name FROM profile_name JOIN profile "
       "ON id = profile ORDER BY name");

@@ -130,9 +130,20 @@ class Registry {
   void drop_own_segment_objects(std::span<const ProfileDraft> drafts) noexcept;
   /// Stores the drafts' own segments; expects their objects to be there already.
   void put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing);
+  /// Says that the transaction of the last put_profiles was committed, so that what was learnt in
+  /// it holds.
+  void settle() noexcept { batch_in_doubt_ = false; }
   [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name);
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
   [[nodiscard]] std::int64_t profile_count();
+  // The next five: registry_scan.cc.
+  [[nodiscard]] std::vector<ProfileRecord> profiles_by_number(ProfileId after, std::int64_t limit);
+  void visit_profiles(PoolId pool,
+                      const std::function<bool(std::span<const ProfileRecord>)>& visit);
+  [[nodiscard]] std::vector<std::string> profile_names(std::span<const ProfileId> ids);
+  [[nodiscard]] PoolUsers pool_users(PoolId pool, std::string_view after, std::int64_t limit);
+  [[nodiscard]] PoolUsers adapter_users(PoolId pool, std::int64_t adapter, std::string_view after,
+                                        std::int64_t limit);
   bool remove_profile(std::string_view name);
   [[nodiscard]] SettingTable& settings() noexcept { return settings_; }
   /// The generation of a new profile: after the removed one of that name, or 1.
@@ -155,6 +166,7 @@ class Registry {
   ObjectFolder objects_;
   SettingTable settings_{database_};
   ProfileBatch batch_{*this};
+  bool batch_in_doubt_ = false;
   core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads
   std::vector<Digest> doomed_;                  ///< by this object, since the last sweep
   std::vector<Digest> gone_;

@@ -49,6 +49,8 @@ void Registry::drop_own_segment_objects(std::span<const ProfileDraft> drafts) no
 }
 
 void Registry::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing) {
+  if (batch_in_doubt_) batch_.forget();
+  batch_in_doubt_ = true;
   batch_.clear();
   for (const ProfileDraft& draft : drafts) batch_.add(draft);
   batch_.write(on_existing);

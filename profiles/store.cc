@@ -152,6 +152,7 @@ void Store::Impl::write_profiles(std::span<const ProfileDraft> drafts, OnExistin
     registry.put_profiles(drafts, on_existing);
     if (finish) finish();
     transaction.commit();
+    registry.settle();
   } catch (...) {
     registry.drop_own_segment_objects(drafts);
     throw;
@@ -176,6 +177,33 @@ std::optional<ProfileRecord> Store::find_profile(std::string_view name) const {
 
 std::vector<ProfileRecord> Store::profiles(std::string_view after, std::int64_t limit) const {
   return impl_->registry.profiles(after, limit);
+}
+
+std::vector<ProfileRecord> Store::profiles_by_number(ProfileId after, std::int64_t limit) const {
+  return impl_->registry.profiles_by_number(after, limit);
+}
+
+void Store::visit_profiles(PoolId pool,
+                           const std::function<bool(std::span<const ProfileRecord>)>& visit) const {
+  Transaction snapshot(impl_->registry.database(), TransactionKind::kRead);
+  impl_->registry.visit_profiles(pool, visit);
+}
+
+std::vector<std::string> Store::profile_names(std::span<const ProfileId> ids) const {
+  return impl_->registry.profile_names(ids);
+}
+
+PoolUsers Store::pool_users(PoolId pool, std::optional<std::int64_t> adapter,
+                            std::string_view after, std::int64_t limit) const {
+  Transaction snapshot(impl_->registry.database(), TransactionKind::kRead);
+  const std::optional<PoolRecord> record = impl_->registry.find_pool(pool);
+  PEMA_CHECK(record.has_value(), kNotFound, folder(), ": there is no pool ", pool.value,
+             "; list them with `pema pool ls`");
+  if (!adapter) return impl_->registry.pool_users(pool, after, limit);
+  PEMA_CHECK(*adapter >= 0 && *adapter < record->info.adapters, kInvalidArgument, "pool '",
+             record->name, "' has the adapters 0 to ", record->info.adapters - 1, ", not ",
+             *adapter);
+  return impl_->registry.adapter_users(pool, *adapter, after, limit);
 }
 
 std::int64_t Store::profile_count() const { return impl_->registry.profile_count(); }

@@ -125,6 +125,7 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
   registry.put_profiles(std::span(&draft, 1), on_existing);
   ProfileRecord record = *registry.find_profile(draft.name);
   transaction.commit();
+  registry.settle();
   impl_->finish_write(masks);
   return record;
 }

@@ -55,6 +55,9 @@ class ProfileReader {
   /// Takes a new snapshot when this one is stale, and forgets the resident profiles that changed.
   /// False when there was nothing new. Throws kBusy, kIo, kCorrupt.
   bool refresh();
+  /// Ends the snapshot, so that nothing is held up while nobody looks anything up; what is resident
+  /// stays. The next look-up sees the present, as after refresh.
+  void release();
   /// Reads profiles in the order of names into the resident memory until that is full; how many are
   /// there now.
   std::int64_t preload();

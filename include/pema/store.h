@@ -88,6 +88,12 @@ struct ProfileDraft {
   std::vector<std::shared_ptr<const Segment>> own_segments;
 };
 
+/// Who uses a pool version, or one adapter of it.
+struct PoolUsers {
+  std::int64_t profiles = 0;
+  std::vector<std::string> names;  ///< the first of them, in name order
+};
+
 enum class OpenMode : std::uint8_t { kCreate, kReadWrite, kReadOnly };
 enum class OnExisting : std::uint8_t { kRefuse, kReplace };
 
@@ -248,6 +254,23 @@ class Store {
   /// Profiles in name order after `after`, at most `limit`.
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after = {},
                                                     std::int64_t limit = 1000) const;
+  /// Profiles in the order of their numbers after `after`, at most `limit`, without names. A page
+  /// takes as long at the end as at the beginning, here and in `profiles`.
+  [[nodiscard]] std::vector<ProfileRecord> profiles_by_number(ProfileId after,
+                                                              std::int64_t limit = 1000) const;
+  /// Calls `visit` with all profiles of a pool version, a block at a time, in the order of their
+  /// numbers and without names, from one state of the store, until it returns false. The records
+  /// live until it returns.
+  void visit_profiles(PoolId pool,
+                      const std::function<bool(std::span<const ProfileRecord>)>& visit) const;
+  /// Names by number, empty for numbers that nobody has. Reads all names of the store once.
+  [[nodiscard]] std::vector<std::string> profile_names(std::span<const ProfileId> ids) const;
+  /// Who has masks over a pool version, or, with `adapter`, masks that select that adapter on
+  /// either side (a soft weight other than 0). At most `limit` names after `after`. Without
+  /// `adapter` the count costs nothing, with it the profiles of the pool are read once. Throws
+  /// kInvalidArgument on an adapter that the pool does not have, kNotFound.
+  [[nodiscard]] PoolUsers pool_users(PoolId pool, std::optional<std::int64_t> adapter = {},
+                                     std::string_view after = {}, std::int64_t limit = 1000) const;
   [[nodiscard]] std::int64_t profile_count() const;
   /// Removes a profile, and its own segments that nobody else reads, with their files. False when
   /// there was none. While a backup runs their files stay; the next writing call or opening for

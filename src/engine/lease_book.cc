@@ -6,6 +6,7 @@
 #include "pema/engine.h"
 #include "pema/error.h"
 #include "pema/memory_manager.h"
+#include "pema/profile_reader.h"
 #include "src/core/weak_shelf.h"
 #include "src/engine/index_choice.h"
 #include "src/engine/memory_size.h"
@@ -30,6 +31,7 @@ struct LeaseBook::Impl {
   std::shared_ptr<MemoryManager> memory;
   IndexChoice choice;
   std::mutex store_mutex;
+  ProfileReader reader;
   core::WeakShelf<Pool> pools;
   core::WeakShelf<Segment> segments;
   core::WeakShelf<RecallIndex> indexes;
@@ -40,11 +42,21 @@ struct LeaseBook::Impl {
                model.name, ") is loaded; load that model or enrol the profile again");
   }
 
-  ProfileRecord require_profile(std::string_view name) const {
-    std::optional<ProfileRecord> profile = store.find_profile(name);
-    PEMA_CHECK(profile.has_value(), kNotFound, "there is no profile '", name, "' in ",
-               store.folder(), "; `pema profile list` shows those there are");
-    return *std::move(profile);
+  /// As it is now: the reader holds no snapshot between two profiles, or it would hold up the
+  /// erasure of a third one.
+  ProfileRecord require_profile(std::string_view name) {
+    ProfileRecord profile;
+    bool found = false;
+    try {
+      found = reader.find(name, profile);
+    } catch (const Error&) {
+      reader.release();
+      throw;
+    }
+    reader.release();
+    PEMA_CHECK(found, kNotFound, "there is no profile '", name, "' in ", store.folder(),
+               "; `pema profile ls` shows those there are");
+    return profile;
   }
 
   /// The rows that a profile names; nothing in the place of one that is gone.
@@ -193,7 +205,15 @@ struct LeaseBook::Impl {
 
 LeaseBook::LeaseBook(const Store& store, const ModelInfo& model,
                      std::shared_ptr<MemoryManager> memory, IndexChoice indexes)
-    : impl_(new Impl{store, model, std::move(memory), std::move(indexes), {}, {}, {}, {}}) {
+    : impl_(new Impl{store,
+                     model,
+                     std::move(memory),
+                     std::move(indexes),
+                     {},
+                     ProfileReader::open(store.folder()),
+                     {},
+                     {},
+                     {}}) {
   const double wanted = impl_->choice.wanted_recall.value_or(1.0);
   PEMA_CHECK(wanted > 0.0 && wanted <= 1.0, kInvalidArgument, "a wanted recall of ", wanted,
              " makes no sense; use one in (0, 1]");

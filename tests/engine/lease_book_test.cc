@@ -132,7 +132,7 @@ TEST_F(Book, ReplacementAndRemovalLeaveOldLeasesAlone) {
   const Matrix<float> after = run_step(engine, batch.view());
   EXPECT_TRUE(std::equal(before.data(), before.data() + 2 * kVocab, after.data()));
   expect_error(
-      ErrorCode::kNotFound, [&] { (void)book.acquire("ann"); }, "pema profile list");
+      ErrorCode::kNotFound, [&] { (void)book.acquire("ann"); }, "pema profile ls");
 }
 
 TEST_F(Book, UnknownProfilesAndForeignModelsAreRefused) {

@@ -82,6 +82,26 @@ TEST_F(StoreCommands, ProfilesAreListedInNameOrderAndInPages) {
   EXPECT_EQ(json({"profile", "ls", "--after", "z"})["profiles"].size(), 0U);
 }
 
+TEST_F(StoreCommands, UsersOfAPoolAndOfAnAdapter) {
+  const nlohmann::json users = json({"pool", "users", "tiny"});
+  EXPECT_EQ(users["names"], nlohmann::json({"alice", "bob"}));
+  EXPECT_EQ(users["profiles"], 2);
+  const nlohmann::json listed = json({"profile", "ls", "--pool", "tiny"});
+  ASSERT_EQ(listed["profiles"].size(), 2U);
+  EXPECT_EQ(listed["profiles"][1]["name"], "bob");
+  json({"profile", "set", "eve", "--pool", "tiny", "--adapters", "1,5,9"});
+  json({"profile", "set", "fay", "--pool", "tiny", "--adapters", "1,5,8"});
+  json({"profile", "set", "gus", "--pool", "tiny", "--adapters", "12"});
+  const nlohmann::json nine = json({"pool", "users", "tiny", "--adapter", "12", "--after", "f"});
+  EXPECT_EQ(nine["names"], nlohmann::json({"gus"}));
+  EXPECT_EQ(world_.pema({"pool", "users", "tiny", "--adapter", "13"}).status, 2);
+  const nlohmann::json similar = json({"profile", "similar", "eve", "-k", "1"});
+  ASSERT_EQ(similar["similar"].size(), 1U);
+  EXPECT_EQ(similar["similar"][0]["name"], "fay");
+  EXPECT_EQ(similar["similar"][0]["overlap"], 2);
+  EXPECT_EQ(world_.pema({"profile", "similar", "nobody"}).status, 3);
+}
+
 TEST_F(StoreCommands, NamesThatLookLikeCommandsAreNames) {
   EXPECT_EQ(world_.pema({"profile", "set", "ls"}).status, 0);
   EXPECT_EQ(json({"profile", "show", "ls"})["name"], "ls");

@@ -1,6 +1,7 @@
 #include "tools/commands/pool.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,33 @@ int run_show(Context& context, const PoolOptions& options) {
   return 0;
 }
 
+struct UserOptions {
+  PoolOptions pool;
+  std::optional<std::int64_t> adapter;
+  std::string after;
+  std::int64_t limit = 1000;
+};
+
+int run_users(Context& context, const UserOptions& options) {
+  const Store& store = context.store(OpenMode::kReadOnly);
+  const PoolRecord pool = require_pool(store, options.pool.name, options.pool.version);
+  const PoolUsers users = store.pool_users(pool.id, options.adapter, options.after, options.limit);
+  if (context.options.json) {
+    Json document;
+    document["pool"] = pool.name;
+    document["version"] = pool.version;
+    document["adapter"] = options.adapter ? Json(*options.adapter) : Json();
+    document["profiles"] = users.profiles;
+    document["names"] = users.names;
+    print(document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    return 0;
+  }
+  std::string text = message(users.profiles, users.profiles == 1 ? " profile\n" : " profiles\n");
+  for (const std::string& name : users.names) text += printable(name) + "\n";
+  print(text);
+  return 0;
+}
+
 int run_verify(Context& context) {
   const Store& store = context.store(OpenMode::kReadOnly);
   const std::vector<Damage> damages = store.verify();
@@ -126,6 +154,18 @@ void add_pool(Command app, Context& context) {
   show.option("--version", options->version, "Which version (default: the newest)").positive();
   show.footer("Examples:\n  pema pool show demo\n  pema pool show demo --version 1 --json");
   show.runs(context, [&context, options] { return run_show(context, *options); });
+
+  auto users = std::make_shared<UserOptions>();
+  const Command uses = group.add("users", "Show who uses a pool, or one adapter of it");
+  uses.option("NAME", users->pool.name, "Name of the pool").required();
+  uses.option("--version", users->pool.version, "Which version (default: the newest)").positive();
+  uses.option("--adapter", users->adapter, "Only masks that select this adapter").non_negative();
+  uses.option("--after", users->after, "Begin the names after this one");
+  uses.option("--limit", users->limit, "At most so many names").positive().shows_default();
+  uses.footer(
+      "Whom it would change if the pool or the adapter went.\n\nExamples:\n  pema pool users demo\n"
+      "  pema pool users demo --adapter 17 --limit 20 --json");
+  uses.runs(context, [&context, users] { return run_users(context, *users); });
 
   const Command verify =
       group.add("verify", "Hash every object of the store again and check the registry");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,15 +22,32 @@ constexpr std::int64_t kPage = 1000;
 struct ListOptions {
   std::string after;
   std::int64_t limit = std::numeric_limits<std::int64_t>::max();
+  std::string pool;
+  std::int64_t version = 0;
 };
+
+/// At most `limit` profiles after a name; those of one pool version where there is one.
+std::vector<ProfileRecord> page_of(const Store& store, PoolId pool, const std::string& after,
+                                   std::int64_t limit) {
+  if (!pool) return store.profiles(after, limit);
+  std::vector<ProfileRecord> page;
+  for (const std::string& name : store.pool_users(pool, {}, after, limit).names) {
+    if (std::optional<ProfileRecord> record = store.find_profile(name)) {
+      page.push_back(*std::move(record));
+    }
+  }
+  return page;
+}
 
 /// Calls `visit` for each profile in name order, a page at a time.
 template <typename Visitor>
 void visit_profiles(const Store& store, const ListOptions& options, const Visitor& visit) {
+  const PoolId pool =
+      options.pool.empty() ? PoolId{} : require_pool(store, options.pool, options.version).id;
   std::string after = options.after;
   std::int64_t left = options.limit;
   while (left > 0) {
-    const std::vector<ProfileRecord> page = store.profiles(after, std::min(kPage, left));
+    const std::vector<ProfileRecord> page = page_of(store, pool, after, std::min(kPage, left));
     if (page.empty()) return;
     for (const ProfileRecord& profile : page) visit(profile);
     after = page.back().name;
@@ -115,7 +133,13 @@ void add_profile(Command app, Context& context) {
   const Command ls = group.add("ls", "List profiles in name order");
   ls.option("--after", list->after, "Begin after this name");
   ls.option("--limit", list->limit, "At most so many (default: all)").positive();
-  ls.footer("Examples:\n  pema profile ls\n  pema profile ls --after m --limit 20 --json");
+  const Argument pool = ls.option("--pool", list->pool, "Only those with masks over this pool");
+  ls.option("--version", list->version, "Which version of it (default: the newest)")
+      .positive()
+      .needs(pool);
+  ls.footer(
+      "A page costs the same however far down it begins.\n\nExamples:\n  pema profile ls\n"
+      "  pema profile ls --after m --limit 20 --json\n  pema profile ls --pool demo");
   ls.runs(context, [&context, list] { return run_ls(context, *list); });
 
   auto name = std::make_shared<std::string>();
@@ -125,6 +149,7 @@ void add_profile(Command app, Context& context) {
   show.runs(context, [&context, name] { return run_show(context, *name); });
 
   add_profile_set(group, context);
+  add_profile_similar(group, context);
 
   auto names = std::make_shared<std::vector<std::string>>();
   const Command rm = group.add("rm", "Erase profiles and the segments only they read");

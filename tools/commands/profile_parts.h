@@ -15,6 +15,9 @@ void add_profile_bundle(Command group, Context& context);
 /// Adds `set` to the group `profile`.
 void add_profile_set(Command group, Context& context);
 
+/// Adds `similar` to the group `profile`.
+void add_profile_similar(Command group, Context& context);
+
 /// A profile as docs/cli.md describes it. Throws kNotFound when a row it names is gone.
 [[nodiscard]] Json profile_json(const Store& store, const ProfileRecord& profile);
 
