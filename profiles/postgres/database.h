@@ -3,7 +3,7 @@
 /// It mends itself: a connection that is lost between transactions is made again, prepared
 /// statements with it, and queries outside of transactions are asked again; inside a transaction
 /// the loss is a TransientError, nothing having happened; a loss during the commit is looked into.
-/// How: docs/decisions/0014-postgresql.md.
+/// How: docs/decisions/0015-postgresql.md.
 #pragma once
 
 #include <cstdint>

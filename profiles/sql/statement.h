@@ -1,6 +1,6 @@
 /// A prepared SQL statement of any back end, and the handle through which it is used.
 ///
-/// One dialect serves all of them; docs/formats/registry.md lists what a statement may contain.
+/// One dialect serves all of them; docs/formats/postgresql.md lists what a statement may contain.
 /// Parameters are written ?1, ?2, ... and count from 1, columns count from 0.
 #pragma once
 
