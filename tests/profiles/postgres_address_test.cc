@@ -127,6 +127,20 @@ TEST_F(PostgresConnectTest, RefusalsAreTyped) {
       "LATIN1");
 }
 
+TEST_F(PostgresConnectTest, NarrowValuesOfOthersTablesAreRead) {
+  Database database(shared_postgres().new_database(), OpenMode::kReadWrite);
+  profiles::sql::Query row = database.query(
+      "SELECT CAST(-5 AS integer), CAST(-7 AS smallint), true, CAST(0.5 AS real), 'x'::varchar");
+  ASSERT_TRUE(row->step());
+  EXPECT_EQ(row->integer(0), -5);
+  EXPECT_EQ(row->integer(1), -7);
+  EXPECT_EQ(row->integer(2), 1);
+  EXPECT_EQ(row->real(3), 0.5);
+  EXPECT_EQ(row->text(4), "x");
+  expect_error(
+      ErrorCode::kCorrupt, [&] { static_cast<void>(row->real(0)); }, "another type");
+}
+
 TEST_F(PostgresConnectTest, TooManyConnectionsAreBusy) {
   PostgresServer& server = shared_postgres();
   const std::string string = server.new_database();

@@ -183,17 +183,20 @@ TEST_F(PostgresLossTest, ARetriedTransactionHappensOnce) {
 
 TEST_F(PostgresLossTest, ManyLookupsGoOnWhereTheyWere) {
   truth->execute("INSERT INTO t (i) SELECT generate_series(0, 999)");
-  std::int64_t next = 0;
-  proxy->cut_at(std::string("\0\0\0\x08\0\0\0\0\0\0\x02\x58", 12), Cut::kBefore);  // item 600
-  database->for_each(
-      "SELECT i FROM t WHERE i = ?1", 1000,
-      [](std::int64_t index, Statement& row) { row.bind(1, index); },
-      [&](std::int64_t index, const Statement& row) {
-        EXPECT_EQ(index, next++);
-        EXPECT_EQ(row.integer(0), index);
-      });
-  EXPECT_EQ(next, 1000);
-  EXPECT_TRUE(proxy->has_cut());
+  const std::string item_600("\0\0\0\x08\0\0\0\0\0\0\x02\x58", 12);
+  for (const Cut how : {Cut::kBefore, Cut::kAfter, Cut::kInAnswer}) {
+    std::int64_t next = 0;
+    proxy->cut_at(item_600, how);
+    database->for_each(
+        "SELECT i FROM t WHERE i = ?1", 1000,
+        [](std::int64_t index, Statement& row) { row.bind(1, index); },
+        [&](std::int64_t index, const Statement& row) {
+          EXPECT_EQ(index, next++) << "none is left out or read twice";
+          EXPECT_EQ(row.integer(0), index);
+        });
+    EXPECT_EQ(next, 1000);
+    EXPECT_TRUE(proxy->has_cut());
+  }
 }
 
 TEST_F(PostgresLossTest, ACutCopyLeavesNothingAndIsRunAgain) {

@@ -267,6 +267,22 @@ TYPED_TEST(SqlTest, AHeldLockIsBusyAndNothingIsBegun) {
   EXPECT_TRUE(other->in_transaction());
 }
 
+TYPED_TEST(SqlTest, WhoWaitedForTheLockSeesWhatItWasHeldFor) {
+  const auto other = this->other();
+  std::optional<Transaction> held;
+  held.emplace(*this->database);
+  std::int64_t seen = -1;
+  std::thread waiting([&] {
+    Transaction second(*other);
+    seen = other->integer("SELECT count(*) FROM t");
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  this->insert(1);
+  held->commit();
+  waiting.join();
+  EXPECT_EQ(seen, 1);
+}
+
 TYPED_TEST(SqlTest, ReadersSeeTheStateBeforeAnOpenWriteAndKeepIt) {
   const auto reader = this->other(OpenMode::kReadOnly);
   Transaction writing(*this->database);

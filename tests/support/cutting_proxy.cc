@@ -81,12 +81,14 @@ bool CuttingProxy::has_cut() const {
   return words_.empty();
 }
 
-bool CuttingProxy::meets(const std::string& bytes, Cut& how) {
+std::size_t CuttingProxy::meets(const std::string& bytes, bool from_server, Cut& how) {
   const std::lock_guard lock(mutex_);
-  if (words_.empty() || bytes.find(words_) == std::string::npos) return false;
+  if (words_.empty() || from_server != (how_ == Cut::kInAnswer)) return std::string::npos;
+  const std::size_t at = bytes.find(words_);
+  if (at == std::string::npos) return at;
   words_.clear();
   how = how_;
-  return true;
+  return at;
 }
 
 void CuttingProxy::accept_all() {
@@ -109,12 +111,14 @@ void CuttingProxy::forward(int client) {
     if (::poll(files.data(), files.size(), kPollMilliseconds) <= 0) continue;
     if (files[1].revents != 0) {
       const std::string bytes = receive(server);
-      open = !bytes.empty() && send_all(client, bytes);
+      Cut how = Cut::kBefore;
+      const std::size_t at = meets(bytes, true, how);
+      open = !bytes.empty() && send_all(client, bytes.substr(0, at)) && at == std::string::npos;
     }
     if (!open || files[0].revents == 0) continue;
     const std::string bytes = receive(client);
     Cut how = Cut::kBefore;
-    const bool met = meets(end_of_last + bytes, how);
+    const bool met = meets(end_of_last + bytes, false, how) != std::string::npos;
     end_of_last = bytes.substr(bytes.size() - std::min<std::size_t>(bytes.size(), 31));
     if (!met) {
       open = !bytes.empty() && send_all(server, bytes);
@@ -133,7 +137,9 @@ void CuttingProxy::forward(int client) {
       return;
     }
   }
-  cut(client);
+  // Not a reset: it would take back the part of an answer that is still on its way.
+  ::shutdown(client, SHUT_WR);
+  ::close(client);
   ::close(server);
 }
 

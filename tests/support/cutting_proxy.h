@@ -12,9 +12,10 @@ namespace pema::test {
 
 /// What happens when the client sends the awaited words.
 enum class Cut {
-  kBefore,   ///< the words do not reach the server; both sides are cut
-  kAfter,    ///< the server gets them and answers; the client never sees the answer
-  kDelayed,  ///< the client is cut at once, the server gets the words 300 ms later
+  kBefore,    ///< the words do not reach the server; both sides are cut
+  kAfter,     ///< the server gets them and answers; the client never sees the answer
+  kDelayed,   ///< the client is cut at once, the server gets the words 300 ms later
+  kInAnswer,  ///< the server's answer is cut before the words
 };
 
 /// Forwards any number of connections. Thread-safety: any thread may call cut_at and refuse.
@@ -29,7 +30,8 @@ class CuttingProxy {
   [[nodiscard]] int port() const noexcept { return port_; }
   /// From now on new connections are cut at once, or forwarded again.
   void refuse(bool on) noexcept { refusing_ = on; }
-  /// Cuts once, the next time a client sends something that holds `words` (at most 32 bytes).
+  /// Cuts once, the next time a client (with kInAnswer the server) sends something that holds
+  /// `words`, at most 32 bytes.
   void cut_at(const std::string& words, Cut how);
   /// True when the cut that was asked for has happened.
   [[nodiscard]] bool has_cut() const;
@@ -37,8 +39,9 @@ class CuttingProxy {
  private:
   void accept_all();
   void forward(int client);
-  /// True when `bytes` hold the awaited words, which are then no longer awaited.
-  [[nodiscard]] bool meets(const std::string& bytes, Cut& how);
+  /// Where the awaited words are in `bytes`, which that side sent; npos when they are not. They are
+  /// then no longer awaited.
+  [[nodiscard]] std::size_t meets(const std::string& bytes, bool from_server, Cut& how);
 
   int server_port_;
   int port_ = 0;
