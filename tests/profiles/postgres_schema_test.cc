@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
+#include <set>
 #include <thread>
 
+#include "profiles/migrations.h"
 #include "profiles/postgres/open.h"
 #include "profiles/postgres/schema.h"
 #include "profiles/sql/transaction.h"
@@ -107,6 +110,99 @@ TEST_F(PostgresSchemaTest, AStatementThatWasPreparedForOlderTablesIsPreparedAgai
   EXPECT_FALSE(columns());
   database.execute("DEALLOCATE ALL");
   EXPECT_FALSE(columns());
+}
+
+/// "table.column type" of every column; the type in this test's words.
+std::set<std::string> columns_of(profiles::sql::Database& database, const char* sql) {
+  static const std::map<std::string, std::string> kTypes{
+      {"INTEGER", "integer"}, {"bigint", "integer"},
+      {"REAL", "real"},       {"double precision", "real"},
+      {"TEXT", "text"},       {"BLOB", "blob"},
+      {"bytea", "blob"},      {"text", "text"}};
+  std::set<std::string> columns;
+  profiles::sql::Query row = database.query(sql);
+  while (row->step()) {
+    columns.insert(row->text(0) + "." + row->text(1) + " " + kTypes.at(row->text(2)));
+  }
+  return columns;
+}
+
+TEST_F(PostgresSchemaTest, TheTablesAreThoseOfSchemaThreeOfSqlite) {
+  const TemporaryFolder folder;
+  profiles::sqlite::Database sqlite(folder.file("registry.db"), OpenMode::kCreate);
+  profiles::create_schema(sqlite, profiles::migrations().first(3));
+  const auto postgres = open_database(string, OpenMode::kCreate);
+  EXPECT_EQ(columns_of(sqlite,
+                       "SELECT t.name, c.name, c.type FROM sqlite_schema AS t JOIN "
+                       "pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT LIKE "
+                       "'sqlite_%'"),
+            columns_of(*postgres,
+                       "SELECT table_name::text, column_name::text, data_type::text FROM "
+                       "information_schema.columns WHERE table_schema = 'public' AND table_name "
+                       "NOT LIKE 'pema_%'"));
+}
+
+TEST_F(PostgresSchemaTest, TheRegistrysStatementsRunOnItsTables) {
+  const auto store = open_database(string, OpenMode::kCreate);
+  for (const char* sql :
+       {"SELECT pool.id, pool.name, version, digest, model.fingerprint, pool.hidden, site, form, "
+        "algebra, norm, adapters, rank, mask_scale, recipe, shared, gate FROM pool JOIN model ON "
+        "model.id = pool.model WHERE pool.name = ?1 AND (?2 = 0 OR version = ?2) ORDER BY version "
+        "DESC LIMIT 1",
+        "SELECT codebook.id, codebook.name, digest, model.fingerprint, site, codebook.hidden, "
+        "parts, bytes, (SELECT count(*) FROM segment WHERE segment.codebook = codebook.id) FROM "
+        "codebook JOIN model ON model.id = codebook.model ORDER BY codebook.id",
+        "SELECT segment.id, segment.name, kind, segment.digest, model.fingerprint, segment.site, "
+        "segment.hidden, segment.vocab, entries, segment.bytes, keys, codebook.digest, "
+        "codebook.parts FROM segment JOIN model ON model.id = segment.model LEFT JOIN codebook ON "
+        "codebook.id = segment.codebook WHERE ?1 < 0 OR kind = ?1 ORDER BY segment.id",
+        "SELECT object FROM pool_block WHERE pool = ?1 ORDER BY position",
+        "DELETE FROM codebook WHERE id = ?1 AND name IS NULL AND NOT EXISTS (SELECT 1 FROM segment "
+        "WHERE segment.codebook = ?1) RETURNING digest",
+        "DELETE FROM segment WHERE id = ?1 AND kind = 0 AND readers = 0 RETURNING digest, codebook",
+        "UPDATE segment SET readers = readers + ?2 WHERE id = ?1",
+        "UPDATE profile SET generation = ?2, pool = ?3, schedule = ?4, segments = ?5, mask = ?6 "
+        "WHERE name = ?1",
+        "DELETE FROM profile WHERE name = ?1 RETURNING generation, segments",
+        "DELETE FROM removed WHERE name_hash = ?1 RETURNING generation",
+        "SELECT id, name, generation, pool, schedule, segments, mask FROM profile WHERE name > ?1 "
+        "ORDER BY name LIMIT ?2"}) {
+    EXPECT_FALSE(store->query(sql)->step()) << sql;
+  }
+  store
+      ->query(
+          "INSERT INTO model (fingerprint, name, architecture, hidden, vocab, path) VALUES (?1, "
+          "?2, ?3, ?4, ?5, ?6) RETURNING id")
+      ->bind(1, sha256("model"))
+      .bind(2, std::string_view("tiny"))
+      .bind(3, std::string_view("llama"))
+      .bind(4, std::int64_t{4})
+      .bind(5, std::int64_t{50})
+      .bind(6, std::string_view())
+      .run();
+  const std::vector<std::byte> hash(16);
+  for (const std::int64_t generation : {3, 2, 5, 4}) {
+    store
+        ->query(
+            "INSERT INTO removed (name_hash, generation) VALUES (?1, ?2) ON CONFLICT (name_hash) "
+            "DO UPDATE SET generation = CASE WHEN excluded.generation > removed.generation THEN "
+            "excluded.generation ELSE removed.generation END")
+        ->bind(1, hash)
+        .bind(2, generation)
+        .run();
+  }
+  EXPECT_EQ(store->integer("SELECT generation FROM removed"), 5);
+  for (int i = 0; i < 2; ++i) {
+    store->query("INSERT INTO doomed (object) VALUES (?1) ON CONFLICT DO NOTHING")
+        ->bind(1, sha256("object"))
+        .run();
+  }
+  profiles::sql::Query named = store->query(
+      "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR EXISTS (SELECT 1 FROM codebook "
+      "WHERE digest = ?1) OR EXISTS (SELECT 1 FROM pool_block WHERE object = ?1) OR EXISTS "
+      "(SELECT 1 FROM pool WHERE shared = ?1 OR gate = ?1)");
+  ASSERT_TRUE(named->bind(1, sha256("object")).step());
+  EXPECT_EQ(named->integer(0), 0);
 }
 
 TEST_F(PostgresSchemaTest, TheSchemaIsPlainAndItsHotTableHasNoForeignKeys) {
