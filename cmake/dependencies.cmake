@@ -13,11 +13,14 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)  # before faiss, whose package forg
 find_package(faiss REQUIRED)
 
 # Optional: stores in PostgreSQL. CMake's own module asks for the server's headers too, which nothing here needs.
-find_path(PEMA_LIBPQ_INCLUDE_DIR libpq-fe.h PATH_SUFFIXES postgresql)
-find_library(PEMA_LIBPQ NAMES pq)
-if(NOT PEMA_LIBPQ OR NOT PEMA_LIBPQ_INCLUDE_DIR)
-  set(PEMA_LIBPQ "")
-  message(STATUS "libpq not found: built without stores in PostgreSQL (Debian: libpq-dev)")
+if(PEMA_WITH_POSTGRES)
+  find_path(PEMA_LIBPQ_INCLUDE_DIR libpq-fe.h PATH_SUFFIXES postgresql)
+  find_library(PEMA_LIBPQ_LIBRARY NAMES pq)
+endif()
+if(PEMA_LIBPQ_INCLUDE_DIR AND PEMA_LIBPQ_LIBRARY AND PEMA_WITH_POSTGRES)
+  set(PEMA_LIBPQ ${PEMA_LIBPQ_LIBRARY})
+else()
+  message(STATUS "Built without stores in PostgreSQL (Debian: libpq-dev)")
 endif()
 
 # OpenBLAS, not the reference BLAS: 17 times on a matrix product (docs/decisions).

@@ -62,7 +62,7 @@ void Database::start(sql::TransactionKind kind) {
   // all there is. A snapshot taken before the lock was granted would be old.
   ++sequence_;
   const std::string sql = message(
-      "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ", kLock,
+      "BEGIN ISOLATION LEVEL READ COMMITTED; ", kLock,
       "; INSERT INTO pema_writer (client, sequence, seen) VALUES ('", client_, "', ", sequence_,
       ", now()) ON CONFLICT (client) DO UPDATE SET sequence = ", sequence_, ", seen = now()");
   try {

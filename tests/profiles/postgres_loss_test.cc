@@ -51,7 +51,7 @@ struct PostgresLossTest : PostgresTest {
   /// Ends all sessions but the caller's, as an operator would.
   void end_sessions() {
     truth->execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid <> "
         "pg_backend_pid() AND datname = current_database()");
   }
 };

@@ -97,7 +97,7 @@ TEST_F(PostgresPoolTest, ConnectionsThatTheServerClosedAreMadeAgain) {
   }
   profiles::postgres::Database(string, OpenMode::kReadWrite)
       .execute(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
+          "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid <> "
           "pg_backend_pid() AND datname = current_database()");
   const auto first = pool.acquire();
   const auto second = pool.acquire();

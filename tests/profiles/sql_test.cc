@@ -300,6 +300,14 @@ TYPED_TEST(SqlTest, AReadOnlyConnectionRefusesToWrite) {
   const auto reader = this->other(OpenMode::kReadOnly);
   EXPECT_TRUE(reader->read_only());
   expect_error(
+      ErrorCode::kIo,
+      [&] {
+        Transaction transaction(*reader);
+        reader->execute("INSERT INTO t (i) VALUES (1)");
+        transaction.commit();
+      },
+      "read-only");
+  expect_error(
       ErrorCode::kIo, [&] { reader->execute("INSERT INTO t (i) VALUES (1)"); }, "read-only");
   EXPECT_EQ(this->rows(), 0);
 }
