@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "profiles/postgres/database.h"
 #include "profiles/sqlite/database.h"
@@ -43,6 +46,36 @@ struct PostgresBackend {
     return std::make_unique<profiles::postgres::Database>(path, mode, wait);
   }
 };
+
+/// A table `t` in a database of its own, for typed suites over SqlBackends.
+template <typename Backend>
+struct SqlTest : ::testing::Test {
+  std::optional<Backend> backend;
+  std::unique_ptr<profiles::sql::Database> database;
+
+  void SetUp() override {
+    if (const std::string reason = Backend::missing(); !reason.empty()) GTEST_SKIP() << reason;
+    backend.emplace();
+    database = backend->open(OpenMode::kCreate);
+    database->execute(message("CREATE TABLE t (id ", Backend::kId,
+                              ", i bigint, r double precision, ", "name ", Backend::kName,
+                              " UNIQUE, b ", Backend::kBlob, ")"));
+  }
+  std::unique_ptr<profiles::sql::Database> other(OpenMode mode = OpenMode::kReadWrite,
+                                                 int wait = 5000) {
+    return backend->open(mode, wait);
+  }
+  std::int64_t rows() { return database->integer("SELECT count(*) FROM t"); }
+  void insert(std::int64_t value) {
+    database->query("INSERT INTO t (i) VALUES (?1)")->bind(1, value).run();
+  }
+};
+
+using SqlBackends = ::testing::Types<SqliteBackend, PostgresBackend>;
+
+inline std::vector<std::byte> repeated(std::size_t count, unsigned char value) {
+  return std::vector<std::byte>(count, std::byte{value});
+}
 
 /// Base of fixtures that need the server.
 struct PostgresTest : ::testing::Test {
