@@ -32,8 +32,11 @@ NativeSql native_sql(std::string_view sql) {
       continue;
     }
     const char c = sql[at++];
-    native.text += c == '?' ? '$' : c;
-    if (c != '?') continue;
+    if (c != '?') {
+      native.text += c;
+      continue;
+    }
+    native.text += native.text.ends_with(" IS ") ? "NOT DISTINCT FROM $" : "$";
     PEMA_ASSERT(at < sql.size() && is_digit(sql[at]));
     int number = 0;
     while (at < sql.size() && is_digit(sql[at])) {

@@ -11,7 +11,8 @@ struct NativeSql {
   int parameters = 0;  ///< the highest number among them
 };
 
-/// Rewrites ?N to $N outside of quotes and comments. Throws kInternal for a '?' without a number.
+/// Rewrites ?N to $N, and IS ?N (equal, or both NULL) to IS NOT DISTINCT FROM $N, outside of quotes
+/// and comments. Throws kInternal for a '?' without a number.
 [[nodiscard]] NativeSql native_sql(std::string_view sql);
 
 /// True for a query that changes nothing, so that it may be asked again.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <utility>
 
 #include "pema/error.h"
@@ -59,6 +60,13 @@ bool Statement::step() {
 
 void Statement::take(Result result) noexcept {
   result_ = std::move(result);
+  row_ = -1;
+  // Empty for a statement that changes nothing.
+  changes_ = std::strtoll(PQcmdTuples(result_.get()), nullptr, 10);
+}
+
+void Statement::rewind() noexcept {
+  result_.reset();
   row_ = -1;
 }
 
@@ -126,8 +134,7 @@ void Statement::remember(std::string name, std::int64_t generation) {
 }
 
 void Statement::reset() noexcept {
-  result_.reset();
-  row_ = -1;
+  rewind();
   for (Parameter& bound : parameters_) {
     bound.null = true;
     bound.type = TypeId::kNone;

@@ -31,9 +31,15 @@ class Statement final : public sql::Statement {
   Statement& bind(int index, double value) override;
   Statement& bind(int index, std::string_view text) override;
   Statement& bind(int index, std::span<const std::byte> blob) override;
+  Statement& bind_view(int index, std::string_view text) override { return bind(index, text); }
+  Statement& bind_view(int index, std::span<const std::byte> blob) override {
+    return bind(index, blob);
+  }
   Statement& bind_null(int index) override;
 
   bool step() override;
+  void rewind() noexcept override;
+  [[nodiscard]] std::int64_t changes() const noexcept override { return changes_; }
 
   [[nodiscard]] std::int64_t integer(int column) const override;
   [[nodiscard]] double real(int column) const override;
@@ -72,6 +78,7 @@ class Statement final : public sql::Statement {
   std::vector<Variant> variants_;
   Result result_;
   int row_ = -1;
+  std::int64_t changes_ = 0;
 };
 
 }  // namespace pema::profiles::postgres

@@ -20,6 +20,11 @@ void Statement::run() {
   }
 }
 
+void Statement::run_again() {
+  run();
+  rewind();
+}
+
 Digest Statement::digest(int column) const {
   const std::span<const std::byte> raw = blob(column);
   if (raw.size() != 32) refuse(column, message("has ", raw.size(), " bytes where a digest has 32"));
@@ -40,6 +45,10 @@ Query::~Query() {
 Query::Query(Query&& other) noexcept : statement_(std::exchange(other.statement_, nullptr)) {}
 
 void check_bound_text(int index, std::string_view text) {
+  // Most texts are ASCII: told at once, several bytes at a time.
+  bool plain = true;
+  for (const char c : text) plain = plain && static_cast<signed char>(c) > 0;
+  if (plain) return;
   const std::int64_t invalid = core::first_invalid_utf8(text);
   PEMA_CHECK(invalid < 0, kInvalidArgument, "a stored text is UTF-8; byte ", invalid,
              " of parameter ", index, " is not");

@@ -29,6 +29,10 @@ class Statement {
   /// keep, none keeps, so that a store can move.
   virtual Statement& bind(int index, std::string_view text) = 0;
   virtual Statement& bind(int index, std::span<const std::byte> blob) = 0;
+  /// Without a copy, where the back end can do without: the bytes must stay as they are until the
+  /// next binding or the Query's end.
+  virtual Statement& bind_view(int index, std::string_view text) = 0;
+  virtual Statement& bind_view(int index, std::span<const std::byte> blob) = 0;
   virtual Statement& bind_null(int index) = 0;
   Statement& bind(int index, const Digest& digest);
   /// NULL for an empty name.
@@ -38,6 +42,12 @@ class Statement {
   virtual bool step() = 0;
   /// Runs to the end; for statements without rows.
   void run();
+  /// Runs to the end and makes the statement ready to run again; bindings stay.
+  void run_again();
+  /// Makes the statement ready to run again; bindings stay.
+  virtual void rewind() noexcept = 0;
+  /// Rows that its last run inserted, changed or deleted.
+  [[nodiscard]] virtual std::int64_t changes() const noexcept = 0;
 
   /// Values of the current row. Throws kCorrupt, naming the column, when the stored type is another
   /// one. Views live until the next step. A truth value is an integer, 0 or 1.

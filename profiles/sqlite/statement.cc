@@ -40,6 +40,19 @@ Statement& Statement::bind(int index, std::span<const std::byte> blob) {
   return *this;
 }
 
+Statement& Statement::bind_view(int index, std::string_view text) {
+  sql::check_bound_text(index, text);
+  const char* data = text.data() != nullptr ? text.data() : "";
+  check(sqlite3_bind_text64(handle_, index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::bind_view(int index, std::span<const std::byte> blob) {
+  const void* data = blob.data() != nullptr ? static_cast<const void*>(blob.data()) : "";
+  check(sqlite3_bind_blob64(handle_, index, data, blob.size(), SQLITE_STATIC));
+  return *this;
+}
+
 Statement& Statement::bind_null(int index) {
   check(sqlite3_bind_null(handle_, index));
   return *this;
@@ -93,10 +106,18 @@ bool Statement::null(int column) const {
   return sqlite3_column_type(handle_, column) == SQLITE_NULL;
 }
 
-void Statement::reset() noexcept {
+void Statement::rewind() noexcept {
   sqlite3_reset(handle_);
-  sqlite3_clear_bindings(handle_);
   done_ = false;
+}
+
+std::int64_t Statement::changes() const noexcept {
+  return sqlite3_changes64(sqlite3_db_handle(handle_));
+}
+
+void Statement::reset() noexcept {
+  rewind();
+  sqlite3_clear_bindings(handle_);
 }
 
 }  // namespace pema::profiles::sqlite

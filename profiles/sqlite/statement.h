@@ -28,10 +28,14 @@ class Statement final : public sql::Statement {
   Statement& bind(int index, double value) override;
   Statement& bind(int index, std::string_view text) override;
   Statement& bind(int index, std::span<const std::byte> blob) override;
+  Statement& bind_view(int index, std::string_view text) override;
+  Statement& bind_view(int index, std::span<const std::byte> blob) override;
   Statement& bind_null(int index) override;
 
   /// Throws as Database::raise.
   bool step() override;
+  void rewind() noexcept override;
+  [[nodiscard]] std::int64_t changes() const noexcept override;
 
   [[nodiscard]] std::int64_t integer(int column) const override;
   [[nodiscard]] double real(int column) const override;

@@ -99,6 +99,8 @@ TEST(PostgresAddressTest, ParametersAreRewrittenOutsideOfTexts) {
   EXPECT_EQ(native.text, "SELECT '?1 it''s', \"?2\" FROM t WHERE a = $2 AND b = $13 -- ?4\n OR $1");
   EXPECT_EQ(native.parameters, 13);
   EXPECT_EQ(native_sql("SELECT 1").parameters, 0);
+  EXPECT_EQ(native_sql("WHERE a IS ?1 AND b IS NULL").text,
+            "WHERE a IS NOT DISTINCT FROM $1 AND b IS NULL");
   expect_error(ErrorCode::kInternal, [] { static_cast<void>(native_sql("SELECT ?")); });
   expect_error(ErrorCode::kInternal, [] { static_cast<void>(native_sql("SELECT ?0")); });
 }

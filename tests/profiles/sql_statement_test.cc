@@ -138,6 +138,32 @@ TYPED_TEST(SqlStatementTest, AStatementIsReusedAndForgetsItsBindings) {
                [&] { static_cast<void>(this->database->query("SELECT i FROM t")); });
 }
 
+TYPED_TEST(SqlStatementTest, AStatementRunsAgainWithWhatIsBound) {
+  std::string name = "first";
+  {
+    Query row = this->database->query(
+        "INSERT INTO t (i, name) VALUES (?2, ?1) ON CONFLICT (name) DO NOTHING");
+    row->bind(2, std::int64_t{7}).bind_view(1, std::string_view(name)).run_again();
+    EXPECT_EQ(row->changes(), 1);
+    row->run_again();
+    EXPECT_EQ(row->changes(), 0) << "the same name";
+    name = "other";
+    row->bind_view(1, std::string_view(name)).run_again();
+    EXPECT_EQ(row->changes(), 1);
+    row->bind_null(1).run_again();
+    expect_error(ErrorCode::kInvalidArgument, [&] { row->bind_view(1, std::string_view("\xff")); });
+  }
+  Query update = this->database->query("UPDATE t SET r = 1 WHERE i IS ?1 AND name IS ?2");
+  update->bind(1, std::int64_t{7}).run_again();
+  EXPECT_EQ(update->changes(), 1) << "NULL is NULL";
+  update->bind(2, std::string_view("other")).run_again();
+  EXPECT_EQ(update->changes(), 1);
+  Query row = this->database->query("SELECT b FROM t WHERE name = ?1");
+  EXPECT_TRUE(row->bind(1, std::string_view("first")).step());
+  row->rewind();
+  EXPECT_TRUE(row->step());
+}
+
 TYPED_TEST(SqlStatementTest, QueriesMayLieWithinQueries) {
   for (int i = 0; i < 5; ++i) this->insert(i);
   std::int64_t sum = 0;
