@@ -12,6 +12,17 @@ find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)  # before faiss, whose package forgets it
 find_package(faiss REQUIRED)
 
+# Optional: stores in PostgreSQL. CMake's own module asks for the server's headers too, which nothing here needs.
+if(PEMA_WITH_POSTGRES)
+  find_path(PEMA_LIBPQ_INCLUDE_DIR libpq-fe.h PATH_SUFFIXES postgresql)
+  find_library(PEMA_LIBPQ_LIBRARY NAMES pq)
+endif()
+if(PEMA_LIBPQ_INCLUDE_DIR AND PEMA_LIBPQ_LIBRARY AND PEMA_WITH_POSTGRES)
+  set(PEMA_LIBPQ ${PEMA_LIBPQ_LIBRARY})
+else()
+  message(STATUS "Built without stores in PostgreSQL (Debian: libpq-dev)")
+endif()
+
 # OpenBLAS, not the reference BLAS: 17 times on a matrix product (docs/decisions).
 find_path(OPENBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread x86_64-linux-gnu/openblas-pthread REQUIRED)
 find_library(OPENBLAS_LIBRARY NAMES openblas REQUIRED)

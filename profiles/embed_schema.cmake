@@ -1,4 +1,5 @@
-# cmake -DOUT=schema.cc "-DFILES=a.sql;b.sql" -P embed_schema.cmake: the SQL files, in order, as one C++ source.
+# cmake -DOUT=schema.cc "-DFILES=a.sql;b.sql" -DHEADER=x.h -DNAMESPACE=n -P embed_schema.cmake: the SQL files, in order, as one C++
+# source that defines n::migrations().
 set(body "")
 set(number 0)
 foreach(file IN LISTS FILES)
@@ -7,9 +8,9 @@ foreach(file IN LISTS FILES)
   string(APPEND body "    {${number}, R\"pema_sql(${sql})pema_sql\"},\n")
 endforeach()
 file(WRITE "${OUT}" "// Made from profiles/schema/*.sql by embed_schema.cmake.
-#include \"profiles/migrations.h\"
+#include \"${HEADER}\"
 
-namespace pema::profiles {
+namespace ${NAMESPACE} {
 namespace {
 constexpr Migration kMigrations[] = {
 ${body}};
@@ -17,5 +18,5 @@ ${body}};
 
 std::span<const Migration> migrations() noexcept { return kMigrations; }
 
-}  // namespace pema::profiles
+}  // namespace ${NAMESPACE}
 ")

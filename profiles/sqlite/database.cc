@@ -151,12 +151,6 @@ void Database::execute(const std::string& sql) {
   if (code != SQLITE_OK) raise(code, sql.size() <= 40 ? sql : sql.substr(0, 40) + "...");
 }
 
-std::int64_t Database::integer(std::string_view sql) {
-  Query query = this->query(sql);
-  PEMA_CHECK(query->step(), kCorrupt, path_, ": gives no answer to ", sql);
-  return query->integer(0);
-}
-
 std::int64_t Database::last_insert_id() const noexcept {
   return sqlite3_last_insert_rowid(handle_);
 }

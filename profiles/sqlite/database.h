@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "pema/store.h"
+#include "profiles/sql/database.h"
 #include "profiles/sqlite/statement.h"
 
 struct sqlite3;
@@ -19,7 +20,7 @@ namespace pema::profiles::sqlite {
 inline constexpr int kBusyMilliseconds = 5000;
 
 /// A connection. Thread-safety: one thread at a time.
-class Database {
+class Database final : public sql::Database {
  public:
   /// kCreate makes the file when it is missing. kReadOnly never changes a row; where the folder can
   /// be written it uses SQLite's log files and takes them away again, where it cannot it reads the
@@ -27,27 +28,24 @@ class Database {
   /// kBusy, kCorrupt.
   Database(const std::string& path, OpenMode mode, int busy_milliseconds = kBusyMilliseconds,
            Durability durability = Durability::kDurable);
-  ~Database();
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
+  ~Database() override;
 
-  /// A prepared statement, compiled once per connection and reset when the Query ends. Asking for
-  /// `sql` again while a Query of it lives is a bug (kInternal). Throws kCorrupt when the schema
-  /// does not know what `sql` names.
-  [[nodiscard]] Query query(std::string_view sql);
-  /// Runs statements without results, as many as `sql` holds. Throws as `raise`.
-  void execute(const std::string& sql);
-  /// First column of the first row. Throws kCorrupt when there is none or it is no integer.
-  [[nodiscard]] std::int64_t integer(std::string_view sql);
+  [[nodiscard]] Query query(std::string_view sql) override;
+  /// Throws as `raise`.
+  void execute(const std::string& sql) override;
+  /// kWrite is BEGIN IMMEDIATE. Throws as `raise`.
+  void begin(sql::TransactionKind kind) override;
+  void commit() override;
+  void rollback() noexcept override;
 
   [[nodiscard]] std::int64_t last_insert_id() const noexcept;
   /// True between BEGIN and the end of the transaction, also when SQLite rolled back by itself.
-  [[nodiscard]] bool in_transaction() const noexcept;
+  [[nodiscard]] bool in_transaction() const noexcept override;
   /// True when the connection was opened for reading only.
-  [[nodiscard]] bool read_only() const noexcept { return mode_ == OpenMode::kReadOnly; }
+  [[nodiscard]] bool read_only() const noexcept override { return mode_ == OpenMode::kReadOnly; }
   /// True when the file is read as it stands, without locks (see the constructor).
   [[nodiscard]] bool immutable() const noexcept { return immutable_; }
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::string& path() const noexcept override { return path_; }
   /// For the other sources of this folder.
   [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }
 

@@ -2,8 +2,6 @@
 
 #include <sqlite3.h>
 
-#include <utility>
-
 #include "pema/error.h"
 #include "profiles/sqlite/database.h"
 
@@ -29,6 +27,7 @@ Statement& Statement::bind(int index, double value) {
 }
 
 Statement& Statement::bind(int index, std::string_view text) {
+  sql::check_bound_text(index, text);
   // A null pointer would bind NULL instead of an empty text.
   const char* data = text.data() != nullptr ? text.data() : "";
   check(sqlite3_bind_text64(handle_, index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
@@ -42,6 +41,7 @@ Statement& Statement::bind(int index, std::span<const std::byte> blob) {
 }
 
 Statement& Statement::bind_view(int index, std::string_view text) {
+  sql::check_bound_text(index, text);
   const char* data = text.data() != nullptr ? text.data() : "";
   check(sqlite3_bind_text64(handle_, index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
   return *this;
@@ -53,46 +53,27 @@ Statement& Statement::bind_view(int index, std::span<const std::byte> blob) {
   return *this;
 }
 
-Statement& Statement::bind(int index, const Digest& digest) {
-  return bind(index, std::as_bytes(std::span(digest.bytes)));
-}
-
 Statement& Statement::bind_null(int index) {
   check(sqlite3_bind_null(handle_, index));
   return *this;
 }
 
-Statement& Statement::bind_name(int index, std::string_view name) {
-  return name.empty() ? bind_null(index) : bind(index, name);
-}
-
 bool Statement::step() {
+  if (done_) return false;  // SQLite would begin again
   const int code = sqlite3_step(handle_);
   if (code == SQLITE_ROW) return true;
-  if (code == SQLITE_DONE) return false;
+  done_ = code == SQLITE_DONE;
+  if (done_) return false;
   database_.raise(code, sqlite3_stmt_readonly(handle_) != 0 ? "reading it" : "writing to it");
 }
 
-void Statement::run() {
-  while (step()) {
-  }
-}
-
-void Statement::run_again() {
-  run();
-  rewind();
-}
-
-void Statement::rewind() noexcept { sqlite3_reset(handle_); }
-
-std::int64_t Statement::changes() const noexcept {
-  return sqlite3_changes64(sqlite3_db_handle(handle_));
-}
-
 void Statement::check_type(int column, int type) const {
-  PEMA_CHECK(sqlite3_column_type(handle_, column) == type, kCorrupt, database_.path(), ": column ",
-             sqlite3_column_name(handle_, column),
-             " holds a value of another type; restore registry.db from a backup");
+  if (sqlite3_column_type(handle_, column) != type) refuse(column, "holds a value of another type");
+}
+
+void Statement::refuse(int column, std::string_view why) const {
+  fail(ErrorCode::kCorrupt, database_.path(), ": column ", sqlite3_column_name(handle_, column),
+       " ", why, "; restore registry.db from a backup");
 }
 
 std::int64_t Statement::integer(int column) const {
@@ -121,34 +102,22 @@ std::span<const std::byte> Statement::blob(int column) const {
   return {static_cast<const std::byte*>(data), static_cast<std::size_t>(bytes)};
 }
 
-Digest Statement::digest(int column) const {
-  const std::span<const std::byte> raw = blob(column);
-  PEMA_CHECK(raw.size() == 32, kCorrupt, database_.path(), ": column ",
-             sqlite3_column_name(handle_, column), " has ", raw.size(),
-             " bytes where a digest has 32; restore registry.db from a backup");
-  return Digest::from_bytes(raw);
-}
-
 bool Statement::null(int column) const {
   return sqlite3_column_type(handle_, column) == SQLITE_NULL;
 }
 
-void Statement::reset() noexcept {
+void Statement::rewind() noexcept {
   sqlite3_reset(handle_);
+  done_ = false;
+}
+
+std::int64_t Statement::changes() const noexcept {
+  return sqlite3_changes64(sqlite3_db_handle(handle_));
+}
+
+void Statement::reset() noexcept {
+  rewind();
   sqlite3_clear_bindings(handle_);
 }
-
-Query::Query(Statement& statement) : statement_(&statement) {
-  PEMA_ASSERT(!statement.in_use_);
-  statement.in_use_ = true;
-}
-
-Query::~Query() {
-  if (statement_ == nullptr) return;
-  statement_->reset();
-  statement_->in_use_ = false;
-}
-
-Query::Query(Query&& other) noexcept : statement_(std::exchange(other.statement_, nullptr)) {}
 
 }  // namespace pema::profiles::sqlite

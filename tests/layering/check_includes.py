@@ -2,7 +2,7 @@
 """Fails on an #include that goes upward or sideways in the layer list of docs/architecture.md.
 
 Layers (design section 5): a folder may include its own headers and those of lower layers, never a higher one or a sibling.
-Third-party headers are kept in one place each: sqlite3.h in profiles/sqlite, torch in src/train, llama.h in src/plm.
+Third-party headers are kept in one place each: sqlite3.h in profiles/sqlite, libpq in profiles/postgres, torch in src/train, llama.h in src/plm.
 """
 import pathlib
 import re
@@ -31,6 +31,7 @@ PUBLIC_OWNER = {
 ONLY_IN = {
     r"sqlite3\.h": ("profiles/sqlite/", "bench/registry/"),
     r"lmdb\.h": "bench/registry/",
+    r"libpq-fe\.h": "profiles/postgres/",
     r"(torch|ATen|c10)/": ("src/train/", "bench/kernels"),  # a bench measures peers
     r"(llama|ggml|gguf)[\w-]*\.h": ("src/plm/", "bench/decode/"),
     r"faiss/": ("src/memory/", "bench/kernels", "bench/memory"),

@@ -14,6 +14,7 @@ CASES = [
     ("sideways through a public header", "src/plm/a.cc", '#include "pema/train/trainer.h"', True),
     ("contract upward", "include/pema/store.h", '#include "pema/engine.h"', True),
     ("sqlite outside its folder", "profiles/store.cc", "#include <sqlite3.h>", True),
+    ("libpq outside its folder", "profiles/sqlite/database.cc", "#include <libpq-fe.h>", True),
     ("torch outside training", "src/engine/a.cc", "#include <torch/torch.h>", True),
     ("unknown folder", "src/new/a.cc", "", True),
     ("downward", "src/engine/a.cc", '#include "kernels/compose.h"', False),

