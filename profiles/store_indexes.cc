@@ -85,6 +85,7 @@ BuiltRecallIndex Store::build_index(const RecallIndexDraft& draft,
              "' would hold nothing: there are no segments that can be indexed "
              "(product-quantised ones are searched without)");
   std::vector<Digest> digests;
+  digests.reserve(records.size());
   for (const SegmentRecord& record : records) digests.push_back(record.digest);
   result.built = message("there was no index '", draft.name, "'; it was built");
   if (const auto found = registry.find_index(draft.name)) {

@@ -32,6 +32,7 @@ std::optional<RecallIndexRecord> choose_index(const Store& store,
                "; `pema memory index ls` shows those there are");
   }
   std::vector<Digest> digests;
+  digests.reserve(segments.size());
   for (const SegmentRecord& segment : segments) digests.push_back(segment.digest);
   std::optional<RecallIndexRecord> best;
   std::int64_t most = 0;

@@ -27,9 +27,12 @@ bool sees(std::int64_t row, std::int64_t segment, double share) {
 }  // namespace
 
 SegmentIndex::~SegmentIndex() {
-  ::explicit_bzero(code_bytes_.data(), code_bytes_.size());
-  ::explicit_bzero(numbers_.data(), numbers_.size() * sizeof(float));
-  ::explicit_bzero(centroids_.data(), centroids_.size() * sizeof(float));
+  const auto wipe = [](auto& values) {
+    if (!values.empty()) ::explicit_bzero(values.data(), values.size() * sizeof(values[0]));
+  };
+  wipe(code_bytes_);
+  wipe(numbers_);
+  wipe(centroids_);
 }
 
 void SegmentIndex::name_segments() {

@@ -142,8 +142,7 @@ TEST_F(IndexLeases, TheMemoryManagerHoldsThem) {
   auto ann = book.acquire("ann");
   auto bob = book.acquire("bob");
   EXPECT_EQ(ann->index.index, bob->index.index);
-  const MemoryKindStats& kind = memory->stats().of(MemoryKind::kIndex);
-  EXPECT_EQ(kind.loads, 1);
+  EXPECT_EQ(memory->stats().of(MemoryKind::kIndex).loads, 1);
   EXPECT_EQ(memory->stats().of(MemoryKind::kIndex).items, 1);
   EXPECT_EQ(
       memory->stats().of(MemoryKind::kIndex).bytes[static_cast<std::size_t>(MemoryTier::kRam)],
