@@ -1,6 +1,7 @@
 // The server is stopped, crashed and started again while a program writes and reads.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <set>
@@ -32,7 +33,8 @@ struct Journal {
 };
 
 /// Writes numbers from `first` on until told to stop.
-Journal write_until(ConnectionPool& pool, std::int64_t first, const std::atomic<bool>& stop) {
+Journal write_until(ConnectionPool& pool, std::int64_t first, const std::atomic<bool>& stop,
+                    std::atomic<std::int64_t>& acknowledged) {
   Journal journal;
   for (std::int64_t number = first; !stop; ++number) {
     try {
@@ -42,6 +44,7 @@ Journal write_until(ConnectionPool& pool, std::int64_t first, const std::atomic<
         lease->query("INSERT INTO t (i) VALUES (?1)")->bind(1, -number).run();
       });
       journal.acknowledged.insert(number);
+      ++acknowledged;
     } catch (const InDoubtError&) {
       journal.in_doubt.insert(number);
     } catch (const Error& error) {
@@ -61,10 +64,12 @@ TEST_F(PostgresRestartTest, NoAcknowledgedWriteIsLostAndNoneHappensTwice) {
   ConnectionPool pool(string, OpenMode::kReadWrite, 4, 10000);
   std::atomic<bool> stop = false;
   std::vector<Journal> journals(2);
+  std::array<std::atomic<std::int64_t>, 2> acknowledged{};
   std::vector<std::thread> writers;
   for (std::size_t i = 0; i < journals.size(); ++i) {
     writers.emplace_back([&, i] {
-      journals[i] = write_until(pool, 1 + static_cast<std::int64_t>(i) * 1000000, stop);
+      journals[i] =
+          write_until(pool, 1 + static_cast<std::int64_t>(i) * 1000000, stop, acknowledged[i]);
     });
   }
   std::atomic<std::int64_t> reads = 0;
@@ -83,13 +88,24 @@ TEST_F(PostgresRestartTest, NoAcknowledgedWriteIsLostAndNoneHappensTwice) {
       reader_error = error.what();
     }
   });
+  // However slow the machine is, each writer gets on between two stops.
+  const auto both_get_on = [&] {
+    const std::array<std::int64_t, 2> before{acknowledged[0], acknowledged[1]};
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (acknowledged[0] < before[0] + 5 || acknowledged[1] < before[1] + 5) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+  };
+  bool went_on = both_get_on();
   for (const Stop how : {Stop::kCrash, Stop::kFast, Stop::kCrash}) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
     server.stop(how);
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     server.start();
+    went_on = both_get_on() && went_on;
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_TRUE(went_on) << "by itself, after each start";
   stop = true;
   for (std::thread& writer : writers) writer.join();
   reader.join();
@@ -102,7 +118,6 @@ TEST_F(PostgresRestartTest, NoAcknowledgedWriteIsLostAndNoneHappensTwice) {
   }
   for (const Journal& journal : journals) {
     EXPECT_EQ(journal.unexpected, "");
-    EXPECT_GT(journal.acknowledged.size(), 20U) << "it went on by itself";
     EXPECT_TRUE(journal.in_doubt.empty()) << "the server came back in time to be asked";
     for (const std::int64_t number : journal.acknowledged) {
       EXPECT_TRUE(stored.contains(number) && stored.contains(-number)) << number << " was lost";
@@ -114,7 +129,7 @@ TEST_F(PostgresRestartTest, NoAcknowledgedWriteIsLostAndNoneHappensTwice) {
   EXPECT_EQ(stored.size(), 2 * (journals[0].acknowledged.size() + journals[1].acknowledged.size()));
   EXPECT_EQ(halves, 0);
   EXPECT_EQ(reader_error, "");
-  EXPECT_GT(reads, 10);
+  EXPECT_GT(reads, 0);
 }
 
 TEST_F(PostgresRestartTest, WhileTheServerIsAwayErrorsSaySo) {
