@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "pema/error.h"
+#include "src/core/file_system.h"
 
 namespace pema::profiles {
 namespace {
@@ -66,15 +67,13 @@ void StagingFolder::sweep(const std::string& store) noexcept {
 }
 
 void adopt_file(const ObjectFolder& objects, const Digest& digest, const std::string& path) {
+  core::FileSystem& files = core::file_system();
   const std::string target = objects.path(digest);
-  const std::string folder = std::filesystem::path(target).parent_path().string();
+  const std::string folder = core::folder_of(target);
   make_folder(folder);
-  PEMA_CHECK(::rename(path.c_str(), target.c_str()) == 0, kIo, target, ": cannot be put there (",
-             std::strerror(errno), "); check the disk and the permissions");
-  const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (opened < 0) return;
-  ::fsync(opened);
-  ::close(opened);
+  core::check_file(files.sync_file(path), path, "syncing it");
+  core::check_file(files.rename(path, target), target, "moving the new file there");
+  core::check_file(files.sync_folder(folder), folder, "syncing it");
 }
 
 }  // namespace pema::profiles
