@@ -44,7 +44,6 @@ class EngineOnDeviceRefusal : public testing::Test {
     change(input, out);
     expect_error(
         code, [&] { tested.step(input, out); }, words);
-    expect_same_bits(there.run(tested), run_step(tested, batch.view()));  // and goes on
   }
 
   TinyModel model;
@@ -109,9 +108,14 @@ TEST_F(EngineOnDeviceRefusal, BatchesOnTheDeviceOfTheWrongShapeTypeOrPlace) {
   refuse(ErrorCode::kUnsupported, "int8", [](B& b, S&) { b.features.type = NumberType::kInt8; });
   refuse(ErrorCode::kUnsupported, "float16",
          [](B& b, S&) { b.logits.type = NumberType::kFloat16; });
+  BatchOnDevice there(batch.view());
+  Engine goes_on = engine();
+  DeviceBatch misplaced = there.view();
+  misplaced.features.stride = kHidden + 1;
+  (void)error_of([&] { goes_on.step(misplaced, there.room()); });
+  expect_same_bits(there.run(goes_on), run_step(goes_on, batch.view()));
   options.skip_recall_above = 0.9;
   Engine skips = engine();
-  BatchOnDevice there(batch.view());
   expect_error(
       ErrorCode::kUnsupported, [&] { skips.step(there.view(), there.room()); },
       "skip_recall_above");
