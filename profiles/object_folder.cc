@@ -25,6 +25,17 @@ std::int64_t size_of(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) ? info.st_size : -1;
 }
 
+/// Syncs a file that is whole, and its name: its writer may have died, or be about to, between the
+/// two. False when it was deleted meanwhile.
+bool settled(const std::string& file) {
+  core::FileSystem& files = core::file_system();
+  const int error = files.sync_file(file);
+  if (error == ENOENT) return false;
+  core::check_file(error, file, "syncing");
+  core::check_file(files.sync_folder(core::folder_of(file)), file, "syncing its folder");
+  return true;
+}
+
 }  // namespace
 
 DeletionLock::DeletionLock(const std::string& objects, Kind kind)
@@ -78,11 +89,7 @@ void ObjectFolder::put(const Digest& digest, std::span<const std::byte> bytes) c
   core::FileSystem& files = core::file_system();
   const std::string file = path(digest);
   const std::string parent = core::folder_of(file);
-  if (problem(digest).empty()) {
-    // Its writer may have died, or be about to, between the name and the sync.
-    core::check_file(files.sync_file(file), file, "syncing");
-    core::check_file(files.sync_folder(parent), file, "syncing its folder");
-  } else {
+  if (!problem(digest).empty() || !settled(file)) {
     make_folder(parent);
     make_folder(incoming());
     core::AtomicFile out(file, incoming());

@@ -27,6 +27,17 @@ struct DamageTest : ::testing::Test {
     StoreScript script(folder.path(), 8, Durability::kFast);
     script.create();
     for (std::int64_t step = 0; step < 60; ++step) script.perform(step);
+    // Rows enough that most of the registry is something that somebody can read.
+    std::vector<ProfileDraft> drafts;
+    for (int i = 0; i < 400; ++i) {
+      ProfileDraft draft;
+      draft.name = message("somebody ", i);
+      draft.pool = script.store().pools().at(0).id;
+      draft.mask.down = BitMask::from_indices(8, std::vector<std::int64_t>{i % 8});
+      draft.schedule.lambda_max = 0.001 * i;
+      drafts.push_back(std::move(draft));
+    }
+    script.store().put_profiles(drafts);
     state = describe(script.store());
     EXPECT_TRUE(script.store().verify().empty());
     static_cast<void>(script.store().registry_bytes());
