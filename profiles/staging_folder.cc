@@ -74,6 +74,8 @@ void adopt_file(const ObjectFolder& objects, const Digest& digest, const std::st
   core::check_file(files.sync_file(path), path, "syncing it");
   core::check_file(files.rename(path, target), target, "moving the new file there");
   core::check_file(files.sync_folder(folder), folder, "syncing it");
+  // Whoever made `folder` may have died before its name was on the disk.
+  core::check_file(files.sync_folder(objects.folder()), objects.folder(), "syncing it");
 }
 
 }  // namespace pema::profiles
