@@ -6,8 +6,8 @@
 #include <random>
 #include <utility>
 
-#include "kernels/key_rotation.h"
 #include "pema/error.h"
+#include "src/memory/look_closer.h"
 
 namespace pema::memory {
 namespace {
@@ -50,7 +50,56 @@ void SegmentIndex::set_views() {
   codes_.row = ids.subspan(places);
 }
 
+void SegmentIndex::set_product_views(std::span<const float> numbers,
+                                     std::span<const std::uint8_t> codes,
+                                     std::span<const std::int32_t> ids, std::int64_t parts) {
+  const std::int64_t d = segments_[0]->info().hidden;
+  const auto lists = static_cast<std::size_t>(std::ssize(list_start_) - 1);
+  const std::size_t centroids = lists * static_cast<std::size_t>(d);
+  const auto of_parts = static_cast<std::size_t>(d * kernels::ProductSpace::kCentroids);
+  product_.cols = d;
+  product_.centroids = numbers.first(centroids);
+  product_.list_start = list_start_;
+  product_.space = {d, parts, (d + parts - 1) / parts, numbers.data() + centroids};
+  product_.terms = numbers.subspan(centroids + of_parts);
+  product_.codes = codes;
+  product_.segment = ids.first(ids.size() / 2);
+  product_.row = ids.subspan(ids.size() / 2);
+  squares_.assign(lists, 0);
+  for (std::size_t list = 0; list < lists; ++list) {
+    double sum = 0;
+    for (const float v : numbers.subspan(list * static_cast<std::size_t>(d),
+                                         static_cast<std::size_t>(d))) {
+      sum += static_cast<double>(v) * static_cast<double>(v);
+    }
+    squares_[list] = static_cast<float>(sum);
+  }
+  product_.squares = squares_;
+}
+
+void SegmentIndex::set_budget(std::int64_t bytes) {
+  memory_budget_ = bytes;
+  pages_ = std::make_unique<PageAllowance>(segments_.size(), bytes / 8);
+}
+
+std::vector<std::vector<kernels::NearKey>> SegmentIndex::nearest(
+    std::span<const kernels::ListRow> rows, kernels::ThreadPool& pool) const {
+  if (kind_ == IndexCodes::kProduct) return nearest_by_codes(*this, rows, pool);
+  const auto read = [&](std::int32_t segment, std::int32_t row, float* buffer) {
+    touch(segment, PageAllowance::kWindow);
+    return key(segment, row, buffer);
+  };
+  return kernels::nearest_in_lists(codes_, rows, read, pool);
+}
+
 std::int64_t SegmentIndex::bytes() const noexcept {
+  if (kind_ == IndexCodes::kProduct) {
+    return std::ssize(product_.codes) +
+           4 * (std::ssize(product_.centroids) + std::ssize(product_.terms) +
+                std::ssize(product_.segment) + std::ssize(product_.row) + std::ssize(squares_) +
+                product_.cols * kernels::ProductSpace::kCentroids) +
+           8 * std::ssize(list_start_);
+  }
   return std::ssize(code_bytes_) +
          4 * (std::ssize(centroids_) + std::ssize(numbers_) + std::ssize(ids_)) +
          8 * std::ssize(list_start_);
@@ -75,8 +124,10 @@ void SegmentIndex::copy_key(std::int32_t segment, std::int32_t row, float* out) 
 }
 
 const IndexMeasure& SegmentIndex::measure(double share, double recall) const {
+  const std::span<const double> shares =
+      kind_ == IndexCodes::kProduct ? std::span<const double>(kProductShares) : kMeasuredShares;
   std::size_t s = 0;
-  while (s + 1 < std::size(kMeasuredShares) && kMeasuredShares[s] > share) ++s;
+  while (s + 1 < shares.size() && shares[s] > share) ++s;
   std::size_t level = 0;
   while (level + 1 < kLevels && kRecallLevels[level] < recall) ++level;
   return measures_[s * kLevels + level];

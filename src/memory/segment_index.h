@@ -12,38 +12,54 @@
 #include "kernels/list_codes.h"
 #include "kernels/list_search.h"
 #include "kernels/parallel.h"
+#include "kernels/product_lists.h"
 #include "pema/memory.h"
-#include "pema/progress.h"
+#include "pema/recall_index.h"
+#include "src/memory/page_allowance.h"
 #include "src/memory/segment_table.h"
 
 namespace pema::memory {
 
 using Segments = std::vector<std::shared_ptr<const Segment>>;
 
+/// "int8", "product".
+[[nodiscard]] std::string_view to_string(IndexCodes codes) noexcept;
+
 /// Recalls that were measured when an index was built; a wanted recall is rounded up to one.
 inline constexpr double kRecallLevels[] = {0.9, 0.95, 0.98, 0.99, 1};
 /// Visible shares of the index's keys at which it was measured; a row's share is rounded down.
 inline constexpr double kMeasuredShares[] = {1, 0.25, 0.0625, 0.015625};
+/// Of an index of product codes, whose keys are many.
+inline constexpr double kProductShares[] = {1, 0.25, 0.0625, 0.015625, 0.00390625};
+
+/// Keys whose distance may be computed for a row that wants 32.
+inline constexpr std::int64_t kLongestShortlist = 2048;
 
 /// What searching costs and finds at one visible share.
 struct IndexMeasure {
-  std::int64_t probes = 0;  ///< nearest lists to search
-  double looked_at = 0;     ///< keys whose codes are read, per row
+  std::int64_t probes = 0;     ///< nearest lists to search
+  double looked_at = 0;        ///< keys whose codes are read, per row
+  std::int64_t shortlist = 0;  ///< of product codes: keys whose distance is computed, for 32 wanted;
+                               ///< 0: so much is not found
 };
 
+/// As RecallIndexOptions, without what concerns threads.
 struct IndexOptions {
   std::int64_t lists = 0;  ///< 0: a list for every 1,000 keys, at least 1 and at most 4,096
   Progress* progress = nullptr;
+  IndexCodes codes = IndexCodes::kAuto;
+  std::int64_t bytes_per_key = 32;
+  std::int64_t memory_budget = 0;
 };
 
-/// Keys of segments in lists around centroids (FAISS's k-means), as int8 codes with bounds. The
-/// index holds its segments. Product-quantised segments have no exact keys and are left out.
-/// Thread-safety: immutable once made.
+/// Keys of segments in lists around centroids (FAISS's k-means), as int8 codes with bounds or as
+/// product codes of tens of bytes. The index holds its segments. Product-quantised segments have no
+/// exact keys and are left out. Thread-safety: immutable once made.
 class SegmentIndex {
  public:
   /// Throws kInvalidArgument (no segments, null, twice the same, more than 2^31 keys), kMismatch
   /// (another width or base model than the first), kUnsupported (wider than ListCodes::kMaxCols),
-  /// kInterrupted.
+  /// kOverBudget (no codes are small enough), kInterrupted.
   [[nodiscard]] static std::shared_ptr<const SegmentIndex> build(const Segments& segments,
                                                                  kernels::ThreadPool& pool,
                                                                  const IndexOptions& options = {});
@@ -62,7 +78,15 @@ class SegmentIndex {
       const IndexOptions& options, std::string& said);
 
   [[nodiscard]] const Segments& segments() const noexcept { return segments_; }
+  [[nodiscard]] IndexCodes kind() const noexcept { return kind_; }  ///< kInt8 or kProduct
+  /// Of an index of that kind; empty otherwise.
   [[nodiscard]] const kernels::ListCodes& codes() const noexcept { return codes_; }
+  [[nodiscard]] const kernels::ProductLists& product() const noexcept { return product_; }
+  /// Of either.
+  [[nodiscard]] const kernels::KeyLists& lists() const noexcept {
+    if (kind_ == IndexCodes::kProduct) return product_;
+    return codes_;
+  }
   [[nodiscard]] std::int64_t entries() const noexcept { return entries_; }
   [[nodiscard]] std::int64_t bytes() const noexcept;  ///< of memory
   /// The number of `segment` in segments(), or -1. A segment is known by its object, or by its
@@ -73,12 +97,27 @@ class SegmentIndex {
   }
   /// For a row that sees `share` of the keys and wants `recall`.
   [[nodiscard]] const IndexMeasure& measure(double share, double recall) const;
+  /// The nearest visible keys of rows, as the kind finds them; see nearest_in_lists and
+  /// nearest_by_codes.
+  [[nodiscard]] std::vector<std::vector<kernels::NearKey>> nearest(
+      std::span<const kernels::ListRow> rows, kernels::ThreadPool& pool) const;
+  /// Bytes of segments that a scan may map at a time; 0: no limit.
+  [[nodiscard]] std::int64_t scanned_at_once() const noexcept { return memory_budget_ / 4; }
+  /// Says that `bytes` of a segment's file will be mapped.
+  void touch(std::int32_t segment, std::int64_t bytes) const {
+    pages_->touch(segments_, segment, bytes);
+  }
+  [[nodiscard]] FilePlace place_in_file(std::int32_t segment, std::int32_t row) const {
+    return segments_[static_cast<std::size_t>(segment)]->place_in_file(row);
+  }
   /// Key `row` of a segment: kernels::KeyReader.
   [[nodiscard]] const float* key(std::int32_t segment, std::int32_t row, float* buffer) const;
 
  private:
   friend class IndexBuilder;
   friend class IndexTrial;
+  friend class ProductIndexBuilder;
+  friend class ProductIndexTrial;
   /// Key `row` of a segment into `out` [d].
   void copy_key(std::int32_t segment, std::int32_t row, float* out) const;
   SegmentIndex() = default;
@@ -88,7 +127,34 @@ class SegmentIndex {
   void adopt_segments(const Segments& segments,
                       std::span<const std::array<std::uint8_t, 32>> digests,
                       std::span<const std::int64_t> entries, const std::string& name);
+  /// What `bytes` say, of either kind; views into them where `owner` keeps them.
+  [[nodiscard]] static std::shared_ptr<SegmentIndex> read(std::span<const std::byte> bytes,
+                                                          const Segments& segments,
+                                                          const std::string& name,
+                                                          std::shared_ptr<const void> owner);
+  void read_int8(std::span<const std::byte> bytes, const Segments& segments,
+                 const std::string& name);
+  void read_product(std::span<const std::byte> bytes, const Segments& segments,
+                    const std::string& name);
+  void write(const std::string& path) const;
+  [[nodiscard]] std::vector<std::byte> serialise_product() const;
+  void write_product(const std::string& path) const;
+  /// What options ask for, of these segments' keys. Throws kInvalidArgument, kOverBudget.
+  [[nodiscard]] IndexCodes choose_codes(const IndexOptions& options) const;
+  void build_product(kernels::ThreadPool& pool, const IndexOptions& options);
   void check_lists(std::int64_t blocks, const std::string& name) const;
+  /// What every kind of lists must be, its blocks of `block` keys.
+  void check_keys(std::int64_t blocks, const std::string& name) const;
+  /// Views of product codes: numbers are centroids [lists, d], centroids of parts [d, 256], terms
+  /// [places]; ids are segments and rows [places] each.
+  void set_product_views(std::span<const float> numbers, std::span<const std::uint8_t> codes,
+                         std::span<const std::int32_t> ids, std::int64_t parts);
+  /// `build`, before anybody else has it.
+  [[nodiscard]] static std::shared_ptr<SegmentIndex> make(const Segments& segments,
+                                                          kernels::ThreadPool& pool,
+                                                          const IndexOptions& options);
+  /// Of what is used from now on.
+  void set_budget(std::int64_t bytes);
   void measure_all(kernels::ThreadPool& pool, Progress* progress);
 
   Segments segments_;
@@ -101,7 +167,13 @@ class SegmentIndex {
   std::vector<float> numbers_;          // scales, lengths, residuals
   std::vector<std::int32_t> ids_;       // segments, rows
   std::vector<IndexMeasure> measures_;  // [shares, levels]
+  IndexCodes kind_ = IndexCodes::kInt8;
   kernels::ListCodes codes_;
+  kernels::ProductLists product_;
+  std::vector<float> squares_;         // what product_.squares shows
+  std::shared_ptr<const void> owner_;  // of everything else that product_ shows but the lists' starts
+  std::int64_t memory_budget_ = 0;
+  std::unique_ptr<PageAllowance> pages_;
   SegmentTable by_object_;
   std::unordered_map<Digest, std::int32_t> by_digest_;
 };

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "kernels/key_rotation.h"
+#include "pema/codebook.h"
 #include "pema/error.h"
 #include "src/memory/learn_centroids.h"
 #include "src/memory/segment_index.h"
@@ -190,9 +191,49 @@ class IndexBuilder {
   Matrix<float> centroids_;          // rotated once keys are assigned
 };
 
+std::string_view to_string(IndexCodes codes) noexcept {
+  switch (codes) {
+    case IndexCodes::kAuto:
+      return "auto";
+    case IndexCodes::kInt8:
+      return "int8";
+    case IndexCodes::kProduct:
+      break;
+  }
+  return "product";
+}
+
+IndexCodes SegmentIndex::choose_codes(const IndexOptions& options) const {
+  PEMA_CHECK(options.bytes_per_key >= 1 && options.bytes_per_key <= Codebook::kMaxParts &&
+                 options.memory_budget >= 0 && options.lists >= 0,
+             kInvalidArgument, "an index of ", options.lists, " lists, ", options.bytes_per_key,
+             " bytes a key and a budget of ", options.memory_budget,
+             " bytes cannot be built; bytes per key are in [1, ", Codebook::kMaxParts, "]");
+  const std::int64_t keys = std::accumulate(sizes_.begin(), sizes_.end(), std::int64_t{0});
+  const std::int64_t half = options.memory_budget / 2;
+  const auto needs = [&](IndexCodes codes) {
+    return keys * (codes == IndexCodes::kInt8 ? (segments_[0]->info().hidden + 3) / 4 * 4 + 20
+                                              : options.bytes_per_key + 12);
+  };
+  const bool roomy = half == 0 || needs(IndexCodes::kInt8) <= half;
+  const IndexCodes codes = options.codes != IndexCodes::kAuto ? options.codes
+                           : roomy                            ? IndexCodes::kInt8
+                                                              : IndexCodes::kProduct;
+  PEMA_CHECK(half == 0 || needs(codes) <= half, kOverBudget, "an index of ", keys, " keys in ",
+             to_string(codes), " codes takes ", needs(codes), " bytes, more than half of the budget of ",
+             options.memory_budget, "; give it more, or fewer bytes per key");
+  return codes;
+}
+
 std::shared_ptr<const SegmentIndex> SegmentIndex::build(const Segments& segments,
                                                         kernels::ThreadPool& pool,
                                                         const IndexOptions& options) {
+  return make(segments, pool, options);
+}
+
+std::shared_ptr<SegmentIndex> SegmentIndex::make(const Segments& segments,
+                                                 kernels::ThreadPool& pool,
+                                                 const IndexOptions& options) {
   check(segments);
   std::shared_ptr<SegmentIndex> index(new SegmentIndex);
   for (const auto& segment : segments) {
@@ -201,6 +242,12 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::build(const Segments& segments
   PEMA_CHECK(!index->segments_.empty(), kInvalidArgument,
              "all segments are product-quantised; an index needs keys");
   index->name_segments();
+  index->kind_ = index->choose_codes(options);
+  index->set_budget(options.memory_budget);
+  if (index->kind_ == IndexCodes::kProduct) {
+    index->build_product(pool, options);
+    return index;
+  }
   IndexBuilder(*index, pool, options).run();
   index->set_views();
   index->measure_all(pool, options.progress);
