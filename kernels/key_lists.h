@@ -10,7 +10,7 @@ namespace pema::kernels {
 /// a place is a key of a block, counted over all blocks.
 struct KeyLists {
   std::int64_t cols = 0;
-  std::span<const float> centroids;          ///< [lists, d], rotated by rotate_key
+  std::span<const float> centroids;          ///< [lists, d]
   std::span<const std::int64_t> list_start;  ///< [lists + 1], in blocks
   std::span<const std::int32_t> segment;     ///< [places], -1 where there is no key
   std::span<const std::int32_t> row;         ///< [places]

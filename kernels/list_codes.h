@@ -9,9 +9,10 @@
 
 namespace pema::kernels {
 
-/// A key y of the list around c is v = R y - c = s (code - 128) + rest, R being rotate_key. Lists are
-/// whole blocks of kBlock keys, nearest to the centroid first; behind a list's last key, entries
-/// repeat it with segment -1. codes are [blocks][ceil(d / 4)][kBlock][4].
+/// Everything is rotated by rotate_key, centroids too. A key y of the list around c is v = R y - c =
+/// s (code - 128) + rest. Lists are whole blocks of kBlock keys, nearest to the centroid first;
+/// behind a list's last key, entries repeat it with segment -1. codes are
+/// [blocks][ceil(d / 4)][kBlock][4].
 struct ListCodes : KeyLists {
   static constexpr std::int64_t kBlock = 32;
   static constexpr std::int64_t kMaxCols = 65536;  ///< sums of products stay below 2^31

@@ -68,6 +68,15 @@ std::uint64_t visible_in_block(std::span<const std::int32_t> place, const std::i
   return mask;
 }
 
+/// From products of a query with the centroids.
+void to_distances(const ProductLists& lists, const float* query, std::vector<float>& values) {
+  float square = 0;
+  for (std::int64_t c = 0; c < lists.cols; ++c) square += query[c] * query[c];
+  for (std::size_t list = 0; list < values.size(); ++list) {
+    values[list] = square + lists.squares[list] - 2 * values[list];
+  }
+}
+
 class FirstLook {
  public:
   FirstLook(const ProductLists& lists, std::span<const ListRow> rows)
@@ -103,25 +112,23 @@ class FirstLook {
     const std::int64_t rows = std::ssize(rows_);
     std::vector<const float*> queries(rows_.size());
     std::vector<float*> out(rows_.size());
-    rotated_.resize(rows_.size());
+    std::vector<float*> rotated(rows_.size());
+    Matrix<float> turned(rows, lists_.cols);
     order_.resize(rows_.size());
     for (std::size_t r = 0; r < rows_.size(); ++r) {
-      rotated_[r] = rotated_copy(rows_[r].query, lists_.cols);
-      queries[r] = rotated_[r].data();
+      queries[r] = rows_[r].query;
       out[r] = distances_.row(static_cast<std::int64_t>(r));
+      rotated[r] = turned.row(static_cast<std::int64_t>(r));
     }
     head_product({lists_.centroids.data(), lists_.lists(), lists_.cols}, queries, out, false, pool);
+    head_product({lists_.rotation, lists_.cols, lists_.cols}, queries, rotated, false, pool);
     tables_.resize(rows_.size());
     pool.run(rows, 1, [&](std::int64_t begin, std::int64_t end) {
       for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r) {
-        tables_[r] = ProductTable(lists_.space, rotated_[r].data());
         const auto row = static_cast<std::int64_t>(r);
-        float square = 0;
-        for (const float v : rotated_[r]) square += v * v;
+        tables_[r] = ProductTable(lists_.space, turned.row(row));
         std::vector<float> distance(distances_.row(row), distances_.row(row) + lists_.lists());
-        for (std::size_t list = 0; list < distance.size(); ++list) {
-          distance[list] = square + lists_.squares[list] - 2 * distance[list];
-        }
+        to_distances(lists_, rows_[r].query, distance);
         const auto probes = std::clamp<std::int64_t>(rows_[r].probes, 1, lists_.lists());
         order_[r] = nearest_lists(distance, probes);
         std::copy(distance.begin(), distance.end(), distances_.row(row));
@@ -171,7 +178,6 @@ class FirstLook {
   const ProductLists& lists_;
   std::span<const ListRow> rows_;
   Matrix<float> distances_;                        // [rows, lists], squared, to the centroids
-  std::vector<std::vector<float>> rotated_;        // [rows], the query
   std::vector<std::vector<std::int32_t>> order_;   // [rows], its lists, nearest first
   std::vector<ProductTable> tables_;               // [rows]
   std::atomic<std::int64_t> visited_{0};
@@ -188,17 +194,12 @@ std::vector<std::vector<ListedKey>> shortlists(const ProductLists& lists,
 }
 
 std::vector<float> list_distances(const ProductLists& lists, const float* query) {
-  const std::vector<float> x = rotated_copy(query, lists.cols);
-  const float* const rows[] = {x.data()};
+  const float* const rows[] = {query};
   std::vector<float> out(static_cast<std::size_t>(lists.lists()));
   float* const outs[] = {out.data()};
   dot_rows({lists.centroids.data(), lists.cols, nullptr}, 0, lists.lists(), lists.cols, rows, outs,
            false);
-  float square = 0;
-  for (const float v : x) square += v * v;
-  for (std::size_t list = 0; list < out.size(); ++list) {
-    out[list] = square + lists.squares[list] - 2 * out[list];
-  }
+  to_distances(lists, query, out);
   return out;
 }
 

@@ -33,7 +33,7 @@ struct FirstLookCounts {
                                                              ThreadPool& pool,
                                                              FirstLookCounts* counts = nullptr);
 
-/// Squared distances of `query` [d], before it was rotated, to the centroids [lists].
+/// Squared distances of `query` [d] to the centroids [lists].
 [[nodiscard]] std::vector<float> list_distances(const ProductLists& lists, const float* query);
 
 }  // namespace pema::kernels

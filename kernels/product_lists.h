@@ -12,17 +12,18 @@
 
 namespace pema::kernels {
 
-/// A key y of the list around c is v = R y - c, R being rotate_key; its code stands for v'. For a
-/// query x, |R x - c - v'|^2 = |R x - c|^2 + (|v'|^2 + 2 c v') - 2 (R x) v': the middle is one number
-/// a key, and the table of R x serves every list. Within a list keys are ordered by (segment, row);
+/// A key y of the list around c is v = R (y - c), R orthogonal; its code stands for v'. For a query
+/// x, |R (x - c) - v'|^2 = |x - c|^2 + (|v'|^2 + 2 (R c) v') - 2 (R x) v': the middle is one number a
+/// key, and the table of R x serves every list. Within a list keys are ordered by (segment, row);
 /// what is behind its last key has segment -1.
 struct ProductLists : KeyLists {
   static constexpr std::int64_t kBlock = 64;
 
-  ProductSpace space;                   ///< of offsets
+  const float* rotation = nullptr;      ///< R [d, d]
+  ProductSpace space;                   ///< of rotated offsets
   std::span<const float> squares;       ///< [lists] |c|^2
   std::span<const std::uint8_t> codes;  ///< [blocks, m, kBlock]
-  std::span<const float> terms;         ///< [blocks, kBlock] |v'|^2 + 2 c v'
+  std::span<const float> terms;         ///< [blocks, kBlock] |v'|^2 + 2 (R c) v'
 
   [[nodiscard]] std::int64_t block_bytes() const noexcept { return space.parts * kBlock; }
 };
@@ -54,8 +55,8 @@ bool sum_product_table_vbmi(const std::uint8_t* block, const std::uint8_t* table
 [[nodiscard]] std::uint64_t near_in_block(const float* terms, const std::uint16_t* sums, float base,
                                           float step, float worst, float* out);
 
-/// The codes [m] of the nearest centroids to the parts of an offset v [d], of equal distances the
-/// lower; gives the key's term around `centroid` [d]. Unchecked. Thread-safety: reentrant, serial.
+/// The codes [m] of the nearest centroids to the parts of a rotated offset v [d], of equal distances
+/// the lower; gives the key's term around the rotated `centroid` [d]. Unchecked. Thread-safety: reentrant, serial.
 float encode_product_offset(const ProductSpace& space, const float* offset, const float* centroid,
                             std::uint8_t* code);
 

@@ -3,11 +3,12 @@
 #include <numeric>
 #include <random>
 
-#include "kernels/key_rotation.h"
+#include "kernels/head_product.h"
 #include "pema/codebook.h"
 #include "pema/error.h"
 #include "src/memory/centroid_groups.h"
 #include "src/memory/learn_parts.h"
+#include "src/memory/learn_rotation.h"
 #include "src/memory/product_index_trial.h"
 #include "src/memory/segment_index.h"
 
@@ -24,7 +25,7 @@ constexpr std::int64_t kAtOnce = 4096;        // keys
 
 /// What the views of a built index show.
 struct Arrays {
-  std::vector<float> numbers;       // centroids, centroids of parts, terms
+  std::vector<float> numbers;       // centroids, rotation, centroids of parts, terms
   std::vector<std::uint8_t> codes;  // [blocks, m, kBlock]
   std::vector<std::int32_t> ids;    // segments, rows
 };
@@ -46,6 +47,8 @@ class ProductIndexBuilder {
     const std::int64_t width =
         (d_ + std::min(options.bytes_per_key, d_) - 1) / std::min(options.bytes_per_key, d_);
     parts_ = (d_ + width - 1) / width;
+    PEMA_CHECK(d_ <= kWidestRotation, kUnsupported, "keys of width ", d_,
+               " are too wide for product codes (", kWidestRotation, " at most); use int8 codes");
     PEMA_CHECK(first_.back() < (std::int64_t{1} << 31) / 2, kUnsupported, "an index of ",
                first_.back(), " keys is too large (2^30); make several");
   }
@@ -66,6 +69,7 @@ class ProductIndexBuilder {
       learn(groups);
     } else {
       parts_centroids_.resize(static_cast<std::size_t>(d_ * kCentroids));
+      rotation_ = learn_rotation(Matrix<float>(0, d_), parts_);
     }
     lay_out(list_of, lists);
     encode(list_of, centroids);
@@ -109,7 +113,7 @@ class ProductIndexBuilder {
     return out;
   }
 
-  /// Calls body(first key, keys [n, d], segment) for all keys, at most kAtOnce of one segment at a time.
+  /// Calls body(first, last) for ranges of all keys, at most kAtOnce of one segment at a time.
   template <typename Body>
   void stream(const char* stage, const Body& body) {
     for (std::size_t s = 0; s + 1 < first_.size(); ++s) {
@@ -136,24 +140,46 @@ class ProductIndexBuilder {
     });
   }
 
-  /// The centroids of the parts, from offsets of keys that were drawn anew.
+  /// R rows [n, d].
+  [[nodiscard]] Matrix<float> rotated(const Matrix<float>& rows) const {
+    Matrix<float> out(rows.rows(), d_);
+    std::vector<const float*> from;
+    std::vector<float*> to;
+    for (std::int64_t i = 0; i < rows.rows(); ++i) {
+      from.push_back(rows.row(i));
+      to.push_back(out.row(i));
+    }
+    kernels::dot_rows({rotation_.data(), d_, nullptr}, 0, d_, d_, from, to, false);
+    return out;
+  }
+
+  /// Keys [n, d] become their offsets from their lists' centroids.
+  void subtract(Matrix<float>& keys, std::span<const std::int32_t> lists,
+                const Matrix<float>& centroids) const {
+    for (std::int64_t i = 0; i < keys.rows(); ++i) {
+      const float* const centroid = centroids.row(lists[static_cast<std::size_t>(i)]);
+      for (std::int64_t c = 0; c < d_; ++c) keys.row(i)[c] -= centroid[c];
+    }
+  }
+
+  /// Rotation and centroids of the parts, from offsets of keys that were drawn anew.
   void learn(const CentroidGroups& groups) {
     Matrix<float> offsets = draw(kLearntFrom, 2);
     std::vector<std::int32_t> lists(static_cast<std::size_t>(offsets.rows()));
     groups.assign(offsets.view(), lists);
-    Matrix<float> enough(std::max(offsets.rows(), kCentroids), d_);
-    for (std::int64_t i = 0; i < enough.rows(); ++i) {
-      const std::int64_t from = i % offsets.rows();
-      const float* const key = offsets.row(from);
-      const float* const centroid =
-          groups.centroids().row(lists[static_cast<std::size_t>(from)]);
-      for (std::int64_t c = 0; c < d_; ++c) enough.row(i)[c] = key[c] - centroid[c];
-      kernels::rotate_key(enough.row(i), d_);
+    subtract(offsets, lists, groups.centroids());
+    rotation_ = learn_rotation(offsets, parts_);
+    offsets = rotated(offsets);
+    if (offsets.rows() < kCentroids) {
+      Matrix<float> enough(kCentroids, d_);
+      for (std::int64_t i = 0; i < kCentroids; ++i) {
+        std::copy_n(offsets.row(i % offsets.rows()), d_, enough.row(i));
+      }
+      offsets = std::move(enough);
     }
-    offsets = Matrix<float>();
     CodebookOptions options;
     options.parts = parts_;
-    parts_centroids_ = learn_parts(enough, options, options_.progress);
+    parts_centroids_ = learn_parts(offsets, options, options_.progress);
   }
 
   /// Starts of the lists, and room for everything.
@@ -165,22 +191,19 @@ class ProductIndexBuilder {
       index_.list_start_.push_back(index_.list_start_.back() + (count + kBlock - 1) / kBlock);
     }
     const auto places = static_cast<std::size_t>(index_.list_start_.back() * kBlock);
-    arrays_->numbers.resize(static_cast<std::size_t>((lists + kCentroids) * d_) + places);
+    arrays_->numbers.resize(static_cast<std::size_t>((lists + d_ + kCentroids) * d_) + places);
     arrays_->codes.resize(places * static_cast<std::size_t>(parts_));
     arrays_->ids.resize(2 * places);
     std::fill_n(arrays_->ids.begin(), places, -1);
   }
 
-  void encode(const std::vector<std::int32_t>& list_of, Matrix<float>& centroids) {
-    for (std::int64_t list = 0; list < centroids.rows(); ++list) {
-      kernels::rotate_key(centroids.row(list), d_);
-    }
-    float* const numbers = arrays_->numbers.data();
-    std::copy_n(centroids.data(), centroids.rows() * d_, numbers);
-    float* const of_parts = numbers + centroids.rows() * d_;
-    std::copy(parts_centroids_.begin(), parts_centroids_.end(), of_parts);
-    float* const terms = of_parts + d_ * kCentroids;
+  void encode(const std::vector<std::int32_t>& list_of, const Matrix<float>& centroids) {
+    float* const rotation =
+        std::copy_n(centroids.data(), centroids.rows() * d_, arrays_->numbers.data());
+    float* const of_parts = std::copy_n(rotation_.data(), d_ * d_, rotation);
+    float* const terms = std::copy(parts_centroids_.begin(), parts_centroids_.end(), of_parts);
     const kernels::ProductSpace space{d_, parts_, (d_ + parts_ - 1) / parts_, of_parts};
+    const Matrix<float> rotated_centroids = rotated(centroids);
     // Where each list's next key goes: keys come in the order of segment and row.
     std::vector<std::int64_t> next;
     for (std::size_t list = 0; list + 1 < index_.list_start_.size(); ++list) {
@@ -188,22 +211,21 @@ class ProductIndexBuilder {
     }
     std::vector<std::int64_t> places;
     stream("codes", [&](std::int64_t first, std::int64_t last) {
+      const auto lists = std::span(list_of).subspan(static_cast<std::size_t>(first),
+                                                    static_cast<std::size_t>(last - first));
       places.clear();
-      for (std::int64_t key = first; key < last; ++key) {
-        places.push_back(
-            next[static_cast<std::size_t>(list_of[static_cast<std::size_t>(key)])]++);
-      }
+      for (const std::int32_t list : lists) places.push_back(next[static_cast<std::size_t>(list)]++);
       pool_.run(last - first, 1, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<float> v(static_cast<std::size_t>(d_));
+        Matrix<float> offsets(end - begin, d_);
+        for (std::int64_t i = begin; i < end; ++i) copy_key(first + i, offsets.row(i - begin));
+        subtract(offsets, lists.subspan(static_cast<std::size_t>(begin)), centroids);
+        offsets = rotated(offsets);
         std::vector<std::uint8_t> code(static_cast<std::size_t>(parts_));
         for (std::int64_t i = begin; i < end; ++i) {
           const std::int64_t place = places[static_cast<std::size_t>(i)];
-          const float* const centroid =
-              centroids.row(list_of[static_cast<std::size_t>(first + i)]);
-          copy_key(first + i, v.data());
-          kernels::rotate_key(v.data(), d_);
-          for (std::int64_t c = 0; c < d_; ++c) v[static_cast<std::size_t>(c)] -= centroid[c];
-          terms[place] = kernels::encode_product_offset(space, v.data(), centroid, code.data());
+          terms[place] = kernels::encode_product_offset(
+              space, offsets.row(i - begin),
+              rotated_centroids.row(lists[static_cast<std::size_t>(i)]), code.data());
           put(first + i, place, code);
         }
       });
@@ -227,6 +249,7 @@ class ProductIndexBuilder {
   std::int64_t d_;
   std::int64_t parts_ = 0;
   std::vector<std::int64_t> first_;  // [segments + 1], keys before each
+  Matrix<float> rotation_;
   std::vector<float> parts_centroids_;
   std::shared_ptr<Arrays> arrays_;
 };

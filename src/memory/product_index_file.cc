@@ -10,6 +10,7 @@
 #include "src/core/checked_math.h"
 #include "src/core/metadata.h"
 #include "src/core/object_file.h"
+#include "src/memory/learn_rotation.h"
 #include "src/memory/segment_index.h"
 
 namespace pema::memory {
@@ -60,7 +61,7 @@ std::span<const T> view(std::span<const std::byte> bytes) {
 
 bool in_range(const ProductIndexMeta& meta) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
-  return meta.cols >= 1 && meta.cols <= kernels::ListCodes::kMaxCols && meta.segments >= 1 &&
+  return meta.cols >= 1 && meta.cols <= kWidestRotation && meta.segments >= 1 &&
          meta.segments < kMost && meta.lists >= 0 && meta.lists < kMost &&
          meta.blocks >= meta.lists && meta.blocks < kMost / kBlock && meta.parts >= 1 &&
          meta.parts <= Codebook::kMaxParts &&
@@ -91,7 +92,7 @@ Pieces pieces_of(const SegmentIndex& index, std::span<const IndexMeasure> measur
   append<std::int64_t>(out.directory, sizes);
   append<std::int64_t>(out.directory, lists.list_start);
   append<IndexMeasure>(out.directory, measures);
-  // Centroids, centroids of parts and terms lie one after the other, as do segments and rows.
+  // Centroids, rotation, centroids of parts and terms lie one after the other, as do segments and rows.
   out.numbers = std::as_bytes(std::span(lists.centroids.data(), lists.terms.data() +
                                                                     lists.terms.size()));
   out.codes = std::as_bytes(lists.codes);
@@ -135,7 +136,7 @@ void SegmentIndex::read_product(std::span<const std::byte> bytes, const Segments
              " parts over ", meta.segments, " segments are outside the limits", kFix);
   const std::int64_t places = meta.blocks * kBlock;
   const std::int64_t sizes[] = {40 * meta.segments + 8 * (meta.lists + 1) + 24 * kMeasures,
-                                4 * ((meta.lists + kCentroids) * meta.cols + places),
+                                4 * ((meta.lists + meta.cols + kCentroids) * meta.cols + places),
                                 meta.parts * places, 8 * places};
   for (std::size_t i = 0; i < 4; ++i) {
     PEMA_CHECK(std::ssize(parts.sections[i]) == sizes[i], kCorrupt, name, ": section ", i, " has ",

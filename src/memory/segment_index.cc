@@ -56,12 +56,14 @@ void SegmentIndex::set_product_views(std::span<const float> numbers,
   const std::int64_t d = segments_[0]->info().hidden;
   const auto lists = static_cast<std::size_t>(std::ssize(list_start_) - 1);
   const std::size_t centroids = lists * static_cast<std::size_t>(d);
+  const auto rotation = static_cast<std::size_t>(d * d);
   const auto of_parts = static_cast<std::size_t>(d * kernels::ProductSpace::kCentroids);
   product_.cols = d;
   product_.centroids = numbers.first(centroids);
   product_.list_start = list_start_;
-  product_.space = {d, parts, (d + parts - 1) / parts, numbers.data() + centroids};
-  product_.terms = numbers.subspan(centroids + of_parts);
+  product_.rotation = numbers.data() + centroids;
+  product_.space = {d, parts, (d + parts - 1) / parts, numbers.data() + centroids + rotation};
+  product_.terms = numbers.subspan(centroids + rotation + of_parts);
   product_.codes = codes;
   product_.segment = ids.first(ids.size() / 2);
   product_.row = ids.subspan(ids.size() / 2);
@@ -97,7 +99,7 @@ std::int64_t SegmentIndex::bytes() const noexcept {
     return std::ssize(product_.codes) +
            4 * (std::ssize(product_.centroids) + std::ssize(product_.terms) +
                 std::ssize(product_.segment) + std::ssize(product_.row) + std::ssize(squares_) +
-                product_.cols * kernels::ProductSpace::kCentroids) +
+                product_.cols * (product_.cols + kernels::ProductSpace::kCentroids)) +
            8 * std::ssize(list_start_);
   }
   return std::ssize(code_bytes_) +

@@ -145,8 +145,8 @@ class SegmentIndex {
   void check_lists(std::int64_t blocks, const std::string& name) const;
   /// What every kind of lists must be, its blocks of `block` keys.
   void check_keys(std::int64_t blocks, const std::string& name) const;
-  /// Views of product codes: numbers are centroids [lists, d], centroids of parts [d, 256], terms
-  /// [places]; ids are segments and rows [places] each.
+  /// Views of product codes: numbers are centroids [lists, d], rotation [d, d], centroids of parts
+  /// [d, 256], terms [places]; ids are segments and rows [places] each.
   void set_product_views(std::span<const float> numbers, std::span<const std::uint8_t> codes,
                          std::span<const std::int32_t> ids, std::int64_t parts);
   /// `build`, before anybody else has it.

@@ -9,7 +9,6 @@
 #include <random>
 
 #include "hwy/targets.h"
-#include "kernels/key_rotation.h"
 #include "kernels/near_lists.h"
 #include "kernels/product_list_search.h"
 #include "tests/support/random_numbers.h"
@@ -123,7 +122,13 @@ TEST(ProductLists, ATableIsOffByHalfAStepAtMost) {
 struct World {
   World(std::mt19937& random, std::int64_t d, std::int64_t parts, std::int64_t lists_in,
         std::int64_t segments)
-      : book(random, d, parts), centroids(test::random_matrix(random, lists_in, d)) {
+      : book(random, d, parts), centroids(test::random_matrix(random, lists_in, d)), rotation(d, d) {
+    for (std::int64_t c = 0; c < d; ++c) {
+      std::vector<float> axis(static_cast<std::size_t>(d));
+      axis[static_cast<std::size_t>(c)] = 1;
+      axis = rotated_copy(axis.data(), d);
+      for (std::int64_t r = 0; r < d; ++r) rotation.row(r)[c] = axis[static_cast<std::size_t>(r)];
+    }
     starts.push_back(0);
     std::vector<std::int32_t> next(static_cast<std::size_t>(segments));
     for (std::int64_t list = 0; list < lists_in; ++list) {
@@ -148,6 +153,7 @@ struct World {
     views.list_start = starts;
     views.segment = segment;
     views.row = row;
+    views.rotation = rotation.data();
     views.space = book.space;
     views.squares = squares;
     views.codes = codes;
@@ -156,11 +162,12 @@ struct World {
 
   /// By the formula of ProductLists, in float64, without the rounding of a table.
   [[nodiscard]] double distance(const float* query, std::int64_t list, std::int64_t place) const {
-    std::vector<float> x = rotated_copy(query, views.cols);
+    const std::vector<float> x = rotated_copy(query, views.cols);
     double sum = static_cast<double>(terms[static_cast<std::size_t>(place)]);
     for (std::int64_t c = 0; c < views.cols; ++c) {
       const auto value = static_cast<double>(x[static_cast<std::size_t>(c)]);
-      const double gap = value - static_cast<double>(centroids.row(list)[c]);
+      const double gap =
+          static_cast<double>(query[c]) - static_cast<double>(centroids.row(list)[c]);
       const std::int64_t part = c / views.space.width;
       const std::uint8_t code = codes[static_cast<std::size_t>(
           (place / kBlock * views.space.parts + part) * kBlock + place % kBlock)];
@@ -170,7 +177,7 @@ struct World {
   }
 
   Codebook book;
-  Matrix<float> centroids;
+  Matrix<float> centroids, rotation;
   std::vector<float> squares, terms;
   std::vector<std::int64_t> starts;
   std::vector<std::int32_t> segment, row;
