@@ -25,7 +25,8 @@ Json run(const std::vector<std::string>& words) {
   };
   if (is("build", 3)) return pema::bench::build_big_index(words[1], number(2), number(3));
   PEMA_CHECK(is("make", 4) || is("search", 7), kInvalidArgument,
-             "usage: memory_big_bench make REAL KEYS PROFILES FOLDER | build FOLDER BUDGET BYTES_PER_KEY | search REAL "
+             "usage: memory_big_bench make REAL KEYS PROFILES FOLDER | build FOLDER BUDGET "
+             "BYTES_PER_KEY | search REAL "
              "KEYS PROFILES FOLDER BUDGET WANTED_RECALL CALLS");
   pema::bench::RealKeys real = pema::bench::load_real_keys(words[1]);
   const pema::bench::Collection collection(real, number(2), number(3), 1);

@@ -107,8 +107,8 @@ class Search {
                  ", which does not exist or was named before");
       const KeySet& set = sets_[static_cast<std::size_t>(s)];
       const bool fits =
-          set.cols() == d_ && (set.codes == nullptr || (set.codes->cols() == d_ &&
-                                                        set.codes->rows() == set.rows()));
+          set.cols() == d_ &&
+          (set.codes == nullptr || (set.codes->cols() == d_ && set.codes->rows() == set.rows()));
       PEMA_CHECK(fits, kInvalidArgument, "nearest_keys: set ", s, " of query ", q, " has keys [",
                  set.rows(), ", ", set.cols(), "], or codes of another shape; width ", d_,
                  " is needed");

@@ -9,8 +9,8 @@
 
 namespace pema::kernels {
 
-/// Everything is rotated by rotate_key, centroids too. A key y of the list around c is v = R y - c =
-/// s (code - 128) + rest. Lists are whole blocks of kBlock keys, nearest to the centroid first;
+/// Everything is rotated by rotate_key, centroids too. A key y of the list around c is v = R y - c
+/// = s (code - 128) + rest. Lists are whole blocks of kBlock keys, nearest to the centroid first;
 /// behind a list's last key, entries repeat it with segment -1. codes are
 /// [blocks][ceil(d / 4)][kBlock][4].
 struct ListCodes : KeyLists {

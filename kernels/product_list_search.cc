@@ -144,8 +144,7 @@ class FirstLook {
     for (auto i = static_cast<std::size_t>(piece); i < order_[r].size();
          i += static_cast<std::size_t>(pieces)) {
       const auto list = static_cast<std::size_t>(order_[r][i]);
-      const float base =
-          distances_.row(static_cast<std::int64_t>(r))[list] + tables_[r].least;
+      const float base = distances_.row(static_cast<std::int64_t>(r))[list] + tables_[r].least;
       for (std::int64_t block = lists_.list_start[list]; block < lists_.list_start[list + 1];
            ++block) {
         ++visited;
@@ -165,9 +164,9 @@ class FirstLook {
     std::array<float, kBlock> distances;
     sum_product_table(lists_.codes.data() + block * lists_.block_bytes(), tables_[r].values.data(),
                       lists_.space.parts, sums.data());
-    std::uint64_t near = visible & near_in_block(lists_.terms.data() + first, sums.data(), base,
-                                                 tables_[r].step, nearest.worst(),
-                                                 distances.data());
+    std::uint64_t near =
+        visible & near_in_block(lists_.terms.data() + first, sums.data(), base, tables_[r].step,
+                                nearest.worst(), distances.data());
     for (; near != 0; near &= near - 1) {
       const int key = std::countr_zero(near);
       nearest.offer({distances[static_cast<std::size_t>(key)], first + key});
@@ -177,9 +176,9 @@ class FirstLook {
 
   const ProductLists& lists_;
   std::span<const ListRow> rows_;
-  Matrix<float> distances_;                        // [rows, lists], squared, to the centroids
-  std::vector<std::vector<std::int32_t>> order_;   // [rows], its lists, nearest first
-  std::vector<ProductTable> tables_;               // [rows]
+  Matrix<float> distances_;                       // [rows, lists], squared, to the centroids
+  std::vector<std::vector<std::int32_t>> order_;  // [rows], its lists, nearest first
+  std::vector<ProductTable> tables_;              // [rows]
   std::atomic<std::int64_t> visited_{0};
   std::atomic<std::int64_t> looked_at_{0};
 };

@@ -17,8 +17,8 @@ PEMA_VBMI void sums_of(const std::uint8_t* block, const std::uint8_t* table, std
   __m512i odd = _mm512_setzero_si512();
   for (std::int64_t p = 0; p < parts; ++p, block += 64, table += 256) {
     const __m512i codes = _mm512_loadu_si512(block);
-    const __m512i first = _mm512_permutex2var_epi8(_mm512_loadu_si512(table), codes,
-                                                   _mm512_loadu_si512(table + 64));
+    const __m512i first =
+        _mm512_permutex2var_epi8(_mm512_loadu_si512(table), codes, _mm512_loadu_si512(table + 64));
     const __m512i second = _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), codes,
                                                     _mm512_loadu_si512(table + 192));
     const __m512i values = _mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), first, second);
@@ -35,8 +35,8 @@ PEMA_VBMI void sums_of(const std::uint8_t* block, const std::uint8_t* table, std
 
 bool sum_product_table_vbmi(const std::uint8_t* block, const std::uint8_t* table,
                             std::int64_t parts, std::uint16_t* sums) {
-  static const bool has = __builtin_cpu_supports("avx512vbmi") != 0 &&
-                          __builtin_cpu_supports("avx512bw") != 0;
+  static const bool has =
+      __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512bw") != 0;
   if (!has) return false;
   sums_of(block, table, parts, sums);
   return true;

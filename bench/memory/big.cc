@@ -59,7 +59,8 @@ class Bar : public Progress {
     const double now = seconds_since(start_);
     if (done < total && now - last_ < 0.25) return;
     last_ = now;
-    const double rest = done > 0 ? now / static_cast<double>(done) * static_cast<double>(total - done) : 0;
+    const double rest =
+        done > 0 ? now / static_cast<double>(done) * static_cast<double>(total - done) : 0;
     std::fprintf(stderr, "\r%s: %lld of %lld %.*s, %.0f s, about %.0f s left   %s", stage_.c_str(),
                  static_cast<long long>(done), static_cast<long long>(total),
                  static_cast<int>(unit.size()), unit.data(), now, rest, done < total ? "" : "\n");
@@ -86,7 +87,8 @@ std::vector<std::filesystem::path> find_segments(const std::string& folder) {
 Segments open_segments(const std::string& folder) {
   Segments segments;
   for (const std::filesystem::path& path : find_segments(folder)) {
-    PEMA_CHECK(!path.empty(), kNotFound, folder, ": a segment is missing; run memory_big_bench make");
+    PEMA_CHECK(!path.empty(), kNotFound, folder,
+               ": a segment is missing; run memory_big_bench make");
     const std::string stem = path.stem().string();
     segments.push_back(Segment::open(path, Digest::parse(stem.substr(stem.find('-') + 1))));
   }
@@ -169,17 +171,18 @@ Json make_segments(const Collection& collection, const std::string& folder) {
   return {{"made_keys", made.load()}};
 }
 
-Json build_big_index(const std::string& folder, std::int64_t budget,
-                     std::int64_t bytes_per_key) {
+Json build_big_index(const std::string& folder, std::int64_t budget, std::int64_t bytes_per_key) {
   forget_peak();
   auto start = Clock::now();
   const Segments segments = open_segments(folder);
   Json out = {{"open_seconds", seconds_since(start)}, {"open_peak_bytes", peak()}};
   start = Clock::now();
   Bar bar;
-  const OpenedRecallIndex opened = open_recall_index(
-      folder + "/index", segments,
-      {.threads = kThreads, .progress = &bar, .bytes_per_key = bytes_per_key, .memory_budget = budget});
+  const OpenedRecallIndex opened = open_recall_index(folder + "/index", segments,
+                                                     {.threads = kThreads,
+                                                      .progress = &bar,
+                                                      .bytes_per_key = bytes_per_key,
+                                                      .memory_budget = budget});
   out["seconds"] = seconds_since(start);
   out["built"] = opened.built;
   out["bytes"] = opened.bytes;
@@ -204,8 +207,8 @@ Json search_big_index(RealKeys& real, const Collection& collection, const std::s
   Json out = {{"idle_bytes", peak()}};
   auto start = Clock::now();
   const Segments segments = open_segments(folder);
-  const OpenedRecallIndex opened =
-      open_recall_index(folder + "/index", segments, {.threads = kThreads, .memory_budget = budget});
+  const OpenedRecallIndex opened = open_recall_index(
+      folder + "/index", segments, {.threads = kThreads, .memory_budget = budget});
   PEMA_CHECK(opened.built.empty(), kMismatch, opened.built);
   for (const auto& segment : segments) {
     (void)segment->searchable();

@@ -21,7 +21,7 @@ namespace pema::bench {
 /// Calls of 64 rows at every selectivity through the index in `folder`, `calls` of each; recall of
 /// the first of them against an exact scan; the highest resident set of it all.
 [[nodiscard]] Json search_big_index(RealKeys& real, const Collection& collection,
-                                    const std::string& folder, std::int64_t budget,
-                                    double wanted, std::int64_t calls);
+                                    const std::string& folder, std::int64_t budget, double wanted,
+                                    std::int64_t calls);
 
 }  // namespace pema::bench

@@ -16,8 +16,8 @@ class SegmentIndex;
 
 namespace pema {
 
-/// Lists of codes around centroids (docs/decisions/0009-search.md). Holds its segments. Thread-safety:
-/// immutable, share freely. Give it to EngineOptions::recall_index.
+/// Lists of codes around centroids (docs/decisions/0009-search.md). Holds its segments.
+/// Thread-safety: immutable, share freely. Give it to EngineOptions::recall_index.
 using RecallIndex = memory::SegmentIndex;
 
 /// What an index keeps of every key.
@@ -25,8 +25,8 @@ enum class IndexCodes : std::uint8_t {
   kAuto,     ///< kInt8 where that leaves half of the memory budget for the rest, or there is none
   kInt8,     ///< d + 20 bytes a key: exact, or with a wanted recall, and the fastest
   kProduct,  ///< `bytes_per_key` + 12 bytes: serves a wanted recall below 1 alone
-             ///< (docs/decisions/0014-large-index.md); what it finds, and its distances, come from the
-             ///< segments' stored keys
+             ///< (docs/decisions/0014-large-index.md); what it finds, and its distances, come from
+             ///< the segments' stored keys
 };
 
 struct RecallIndexOptions {
@@ -37,8 +37,8 @@ struct RecallIndexOptions {
   std::int64_t bytes_per_key = 32;  ///< of product codes, in [1, 64]
   /// Bytes of memory for building the index and, once it is open, for the index, what searches keep
   /// of its segments, and the pages of their files that are mapped at a time. Pages beyond it are
-  /// let go of and mapped again when they are needed: results do not depend on it. 0: no limit. A
-  /// segment that is scanned is mapped as a whole.
+  /// let go of and mapped again when they are needed. It makes a scan dearer to the planner; exact
+  /// results do not depend on it. 0: no limit. A segment that is scanned is mapped as a whole.
   std::int64_t memory_budget = 0;
 };
 
@@ -49,11 +49,12 @@ struct OpenedRecallIndex {
 };
 
 /// The index in the file `path`, or a new one that is then written there, where the file is absent,
-/// damaged or made for other segments or of other codes. The file holds codes of the segments' keys:
-/// who erases a segment removes it too. Product-quantised segments are left out, and scanned. Throws
-/// kInvalidArgument (no segments, null or twice the same, options outside their ranges), kMismatch
-/// (another width or base model than the first), kUnsupported (wider than 65,536), kOverBudget,
-/// kInterrupted, kIo, kDiskFull. Thread-safety: one call builds at a time, others wait.
+/// damaged or made for other segments or of other codes. The file holds codes of the segments'
+/// keys: who erases a segment removes it too. Product-quantised segments are left out, and scanned.
+/// Throws kInvalidArgument (no segments, null or twice the same, options outside their ranges),
+/// kMismatch (another width or base model than the first), kUnsupported (wider than 65,536),
+/// kOverBudget, kInterrupted, kIo, kDiskFull. Thread-safety: one call builds at a time, others
+/// wait.
 [[nodiscard]] OpenedRecallIndex open_recall_index(
     const std::string& path, std::span<const std::shared_ptr<const Segment>> segments,
     const RecallIndexOptions& options = {});

@@ -30,8 +30,8 @@ class CentroidGroups {
 
   Matrix<float> groups_;
   Matrix<float> centroids_;
-  std::vector<std::int64_t> start_;   // [groups + 1], in centroids
-  std::vector<float> group_halves_;   // |c|^2 / 2
+  std::vector<std::int64_t> start_;  // [groups + 1], in centroids
+  std::vector<float> group_halves_;  // |c|^2 / 2
   std::vector<float> centroid_halves_;
 };
 

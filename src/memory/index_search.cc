@@ -69,8 +69,8 @@ SearchPlan plan_search(const SegmentIndex* index, std::int64_t indexed, std::int
   if (index->kind() == IndexCodes::kProduct) {
     if (wanted >= 1 || measure.shortlist == 0) return plan;
     plan.shortlist = std::max(measure.shortlist, (measure.shortlist * count + 31) / 32);
-    plan.index_cost = kProductCode * measure.looked_at +
-                      kComputed * static_cast<double>(plan.shortlist);
+    plan.index_cost =
+        kProductCode * measure.looked_at + kComputed * static_cast<double>(plan.shortlist);
   } else {
     plan.index_cost = kIndexedCode * measure.looked_at;
   }
@@ -91,8 +91,7 @@ std::vector<std::vector<Neighbour>> search(std::span<const SearchRow> rows,
   pool.run(std::ssize(rows), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r) {
       splits[r] = split(rows[r], r, *index);
-      plans[r] =
-          plan_search(index, splits[r].indexed, splits[r].rest_keys, options, rows[r].k);
+      plans[r] = plan_search(index, splits[r].indexed, splits[r].rest_keys, options, rows[r].k);
     }
   });
   std::vector<kernels::ListRow> listed;
@@ -100,8 +99,8 @@ std::vector<std::vector<Neighbour>> search(std::span<const SearchRow> rows,
   std::vector<SearchRow> scanned;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (plans[r].with_index) {
-      listed.push_back({rows[r].query.data(), splits[r].place, rows[r].k, plans[r].probes,
-                        plans[r].shortlist});
+      listed.push_back(
+          {rows[r].query.data(), splits[r].place, rows[r].k, plans[r].probes, plans[r].shortlist});
       listed_row.push_back(r);
       scanned.push_back({splits[r].rest, rows[r].query, rows[r].k});
     } else {

@@ -25,8 +25,8 @@ struct SearchPlan {
   bool with_index = false;
   std::int64_t probes = 0;     ///< lists of the index
   std::int64_t shortlist = 0;  ///< of an index by product codes: distances that are computed
-  double scan_cost = 0;     ///< of the row's own segments; in codes read by a scan
-  double index_cost = 0;    ///< infinity where no index serves
+  double scan_cost = 0;        ///< of the row's own segments; in codes read by a scan
+  double index_cost = 0;       ///< infinity where no index serves
 };
 
 /// Depends on nothing but its arguments. `indexed`: keys that the row sees and the index holds;

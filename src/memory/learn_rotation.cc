@@ -23,8 +23,8 @@ std::vector<std::int64_t> deal_out(const std::vector<float>& variances, std::int
     std::int64_t best = -1;
     for (std::int64_t p = 0; p < parts; ++p) {
       if (taken[static_cast<std::size_t>(p)] == std::min(width, d - p * width)) continue;
-      if (best < 0 || logarithms[static_cast<std::size_t>(p)] <
-                          logarithms[static_cast<std::size_t>(best)]) {
+      if (best < 0 ||
+          logarithms[static_cast<std::size_t>(p)] < logarithms[static_cast<std::size_t>(best)]) {
         best = p;
       }
     }
@@ -54,7 +54,8 @@ Matrix<float> learn_rotation(const Matrix<float>& rows, std::int64_t parts) {
   analysis.train(rows.rows(), rows.data());
   const std::vector<std::int64_t> places = deal_out(analysis.eigenvalues, parts);
   for (std::int64_t c = 0; c < d; ++c) {
-    std::copy_n(analysis.PCAMat.begin() + c * d, d, rotation.row(places[static_cast<std::size_t>(c)]));
+    std::copy_n(analysis.PCAMat.begin() + c * d, d,
+                rotation.row(places[static_cast<std::size_t>(c)]));
   }
   return rotation;
 }

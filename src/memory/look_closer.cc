@@ -62,8 +62,8 @@ std::vector<std::vector<kernels::NearKey>> nearest_by_codes(const SegmentIndex& 
   for (std::size_t r = 0; r < rows.size(); ++r) {
     for (const kernels::ListedKey& key : found[r]) {
       const auto place = static_cast<std::size_t>(key.place);
-      wanted.push_back({index.lists().segment[place], index.lists().row[place],
-                        static_cast<std::int32_t>(r)});
+      wanted.push_back(
+          {index.lists().segment[place], index.lists().row[place], static_cast<std::int32_t>(r)});
     }
   }
   std::sort(wanted.begin(), wanted.end(), before);
@@ -71,16 +71,16 @@ std::vector<std::vector<kernels::NearKey>> nearest_by_codes(const SegmentIndex& 
   pool.run(std::ssize(wanted), 1, [&](std::int64_t begin, std::int64_t end) {
     KeyStream stream(index);
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      distances[i] = kernels::squared_distance(rows[static_cast<std::size_t>(wanted[i].asker)].query,
-                                               stream.key(wanted[i]), index.lists().cols);
+      distances[i] =
+          kernels::squared_distance(rows[static_cast<std::size_t>(wanted[i].asker)].query,
+                                    stream.key(wanted[i]), index.lists().cols);
     }
   });
   std::vector<std::vector<kernels::NearKey>> result(rows.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const auto r = static_cast<std::size_t>(wanted[i].asker);
-    result[r].push_back({distances[i],
-                         rows[r].place[static_cast<std::size_t>(wanted[i].segment)],
-                         wanted[i].row});
+    result[r].push_back(
+        {distances[i], rows[r].place[static_cast<std::size_t>(wanted[i].segment)], wanted[i].row});
   }
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto count = std::min(std::ssize(result[r]), rows[r].count);

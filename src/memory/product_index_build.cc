@@ -214,7 +214,8 @@ class ProductIndexBuilder {
       const auto lists = std::span(list_of).subspan(static_cast<std::size_t>(first),
                                                     static_cast<std::size_t>(last - first));
       places.clear();
-      for (const std::int32_t list : lists) places.push_back(next[static_cast<std::size_t>(list)]++);
+      for (const std::int32_t list : lists)
+        places.push_back(next[static_cast<std::size_t>(list)]++);
       pool_.run(last - first, 1, [&](std::int64_t begin, std::int64_t end) {
         Matrix<float> offsets(end - begin, d_);
         for (std::int64_t i = begin; i < end; ++i) copy_key(first + i, offsets.row(i - begin));

@@ -92,9 +92,10 @@ Pieces pieces_of(const SegmentIndex& index, std::span<const IndexMeasure> measur
   append<std::int64_t>(out.directory, sizes);
   append<std::int64_t>(out.directory, lists.list_start);
   append<IndexMeasure>(out.directory, measures);
-  // Centroids, rotation, centroids of parts and terms lie one after the other, as do segments and rows.
-  out.numbers = std::as_bytes(std::span(lists.centroids.data(), lists.terms.data() +
-                                                                    lists.terms.size()));
+  // Centroids, rotation, centroids of parts and terms lie one after the other, as do segments and
+  // rows.
+  out.numbers =
+      std::as_bytes(std::span(lists.centroids.data(), lists.terms.data() + lists.terms.size()));
   out.codes = std::as_bytes(lists.codes);
   out.ids = std::as_bytes(std::span(lists.segment.data(), 2 * lists.segment.size()));
   return out;
@@ -159,9 +160,9 @@ void SegmentIndex::read_product(std::span<const std::byte> bytes, const Segments
   PEMA_CHECK(segments_[0]->info().hidden == meta.cols, kCorrupt, name,
              ": its width is not that of its segments", kFix);
   const auto numbers = view<float>(parts.sections[1]);
-  PEMA_CHECK(std::all_of(numbers.begin(), numbers.end(),
-                         [](float v) { return std::abs(v) <= 1e6F; }),
-             kCorrupt, name, ": a number is not finite, or far too large", kFix);
+  PEMA_CHECK(
+      std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::abs(v) <= 1e6F; }),
+      kCorrupt, name, ": a number is not finite, or far too large", kFix);
   set_product_views(numbers, view<std::uint8_t>(parts.sections[2]),
                     view<std::int32_t>(parts.sections[3]), meta.parts);
   check_keys(meta.blocks, name);

@@ -41,14 +41,15 @@ class ProductIndexTrial {
         queries_(kMeasuredRows, index.lists().cols) {
     std::mt19937_64 random(3);
     for (std::int64_t q = 0; q < kMeasuredRows; ++q) {
-      const auto key = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(
-                                                                index.entries()));
+      const auto key =
+          static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(index.entries()));
       const auto segment = std::upper_bound(first.begin(), first.end(), key) - first.begin() - 1;
       selves_.push_back(key);
       index.copy_key(static_cast<std::int32_t>(segment),
                      static_cast<std::int32_t>(key - first[static_cast<std::size_t>(segment)]),
                      queries_.row(q));
-      ranks_.push_back(kernels::ranks_of(kernels::list_distances(index.product(), queries_.row(q))));
+      ranks_.push_back(
+          kernels::ranks_of(kernels::list_distances(index.product(), queries_.row(q))));
     }
   }
 
@@ -65,8 +66,8 @@ class ProductIndexTrial {
         out[s * kLevels + level] = measure(1 - kRecallLevels[level], all);
       }
     }
-    checkpoint(progress_, "recall", std::ssize(kProductShares) + 1,
-               std::ssize(kProductShares) + 1, "shares");
+    checkpoint(progress_, "recall", std::ssize(kProductShares) + 1, std::ssize(kProductShares) + 1,
+               "shares");
   }
 
  private:
@@ -144,10 +145,9 @@ class ProductIndexTrial {
     }
     kernels::FirstLookCounts counts;
     const auto found = kernels::shortlists(index_.product(), rows, pool_, &counts);
-    measured.looked_at =
-        static_cast<double>(kBlock) / kMeasuredRows *
-        (static_cast<double>(counts.looked_at) +
-         kPassedBlock * static_cast<double>(counts.visited - counts.looked_at));
+    measured.looked_at = static_cast<double>(kBlock) / kMeasuredRows *
+                         (static_cast<double>(counts.looked_at) +
+                          kPassedBlock * static_cast<double>(counts.visited - counts.looked_at));
     const std::vector<std::int64_t> at = count_by_place(found);
     sum = 0;
     for (std::int64_t length = 1; length <= kLongestShortlist; ++length) {
@@ -181,10 +181,10 @@ class ProductIndexTrial {
   Matrix<float> queries_;
   std::vector<std::int64_t> selves_;              // [queries], keys
   std::vector<std::vector<std::int32_t>> ranks_;  // [queries], of each list
-  Found truth_;                                   // [shares, queries]; place is the segment's number
-  std::vector<std::vector<std::int32_t>> seen_;   // [queries], as ListRow::place
-  std::vector<std::vector<std::int64_t>> wanted_; // [queries], keys, rising
-  std::vector<std::int64_t> by_rank_;             // of the lists, nearest first: true nearest in them
+  Found truth_;                                  // [shares, queries]; place is the segment's number
+  std::vector<std::vector<std::int32_t>> seen_;  // [queries], as ListRow::place
+  std::vector<std::vector<std::int64_t>> wanted_;  // [queries], keys, rising
+  std::vector<std::int64_t> by_rank_;  // of the lists, nearest first: true nearest in them
 };
 
 void measure_product(const SegmentIndex& index, std::vector<IndexMeasure>& measures,

@@ -83,7 +83,8 @@ std::vector<std::vector<kernels::NearKey>> scan_in_pieces(std::span<const Search
     for (std::size_t i = 0; i < near.size(); ++i) {
       const Part& part = parts[p][i];
       std::vector<kernels::NearKey> both = near[i];
-      for (kernels::NearKey& key : both) key.place = part.place[static_cast<std::size_t>(key.place)];
+      for (kernels::NearKey& key : both)
+        key.place = part.place[static_cast<std::size_t>(key.place)];
       merge_nearest(found[part.row], both, rows[part.row].k);
     }
     for (const Segment* const segment : all.pieces[p].segments) segment->release();

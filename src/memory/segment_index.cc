@@ -70,8 +70,8 @@ void SegmentIndex::set_product_views(std::span<const float> numbers,
   squares_.assign(lists, 0);
   for (std::size_t list = 0; list < lists; ++list) {
     double sum = 0;
-    for (const float v : numbers.subspan(list * static_cast<std::size_t>(d),
-                                         static_cast<std::size_t>(d))) {
+    for (const float v :
+         numbers.subspan(list * static_cast<std::size_t>(d), static_cast<std::size_t>(d))) {
       sum += static_cast<double>(v) * static_cast<double>(v);
     }
     squares_[list] = static_cast<float>(sum);

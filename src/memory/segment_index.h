@@ -25,6 +25,14 @@ using Segments = std::vector<std::shared_ptr<const Segment>>;
 /// "int8", "product".
 [[nodiscard]] std::string_view to_string(IndexCodes codes) noexcept;
 
+/// Throws unless an index can be built over `segments`; see SegmentIndex::build.
+void check_segments(const Segments& segments);
+
+/// What an index of these codes takes in memory, apart from some MB for its lists. Of kInt8 or
+/// kProduct.
+[[nodiscard]] std::int64_t code_bytes(const Segments& segments, IndexCodes codes,
+                                      std::int64_t bytes_per_key);
+
 /// Recalls that were measured when an index was built; a wanted recall is rounded up to one.
 inline constexpr double kRecallLevels[] = {0.9, 0.95, 0.98, 0.99, 1};
 /// Visible shares of the index's keys at which it was measured; a row's share is rounded down.
@@ -33,14 +41,14 @@ inline constexpr double kMeasuredShares[] = {1, 0.25, 0.0625, 0.015625};
 inline constexpr double kProductShares[] = {1, 0.25, 0.0625, 0.015625, 0.00390625};
 
 /// Keys whose distance may be computed for a row that wants 32.
-inline constexpr std::int64_t kLongestShortlist = 2048;
+inline constexpr std::int64_t kLongestShortlist = 8192;
 
 /// What searching costs and finds at one visible share.
 struct IndexMeasure {
   std::int64_t probes = 0;     ///< nearest lists to search
   double looked_at = 0;        ///< keys whose codes are read, per row
-  std::int64_t shortlist = 0;  ///< of product codes: keys whose distance is computed, for 32 wanted;
-                               ///< 0: so much is not found
+  std::int64_t shortlist = 0;  ///< of product codes: keys whose distance is computed, for 32
+                               ///< wanted; 0: so much is not found
 };
 
 /// As RecallIndexOptions, without what concerns threads.
@@ -170,8 +178,9 @@ class SegmentIndex {
   IndexCodes kind_ = IndexCodes::kInt8;
   kernels::ListCodes codes_;
   kernels::ProductLists product_;
-  std::vector<float> squares_;         // what product_.squares shows
-  std::shared_ptr<const void> owner_;  // of everything else that product_ shows but the lists' starts
+  std::vector<float> squares_;  // what product_.squares shows
+  std::shared_ptr<const void>
+      owner_;  // of everything else that product_ shows but the lists' starts
   std::int64_t memory_budget_ = 0;
   std::unique_ptr<PageAllowance> pages_;
   SegmentTable by_object_;

@@ -25,22 +25,6 @@ struct Entry {
   float length = 0;  ///< from the centroid
 };
 
-void check(const Segments& segments) {
-  PEMA_CHECK(!segments.empty(), kInvalidArgument, "an index needs at least one segment");
-  for (const auto& segment : segments) {
-    PEMA_CHECK(segment != nullptr, kInvalidArgument, "a segment of an index is null");
-    const SegmentInfo& info = segment->info();
-    const SegmentInfo& first = segments[0]->info();
-    PEMA_CHECK(info.hidden == first.hidden && info.model == first.model && info.site == first.site,
-               kMismatch, "segment ", segment->digest().short_hex(),
-               " is of another base model, site or width than ", segments[0]->digest().short_hex(),
-               "; index segments of one base model together");
-  }
-  PEMA_CHECK(segments[0]->info().hidden <= kernels::ListCodes::kMaxCols, kUnsupported,
-             "keys of width ", segments[0]->info().hidden, " are too wide for an index (",
-             kernels::ListCodes::kMaxCols, " at most); search them without one");
-}
-
 }  // namespace
 
 /// Fills a SegmentIndex step by step.
@@ -191,6 +175,22 @@ class IndexBuilder {
   Matrix<float> centroids_;          // rotated once keys are assigned
 };
 
+void check_segments(const Segments& segments) {
+  PEMA_CHECK(!segments.empty(), kInvalidArgument, "an index needs at least one segment");
+  for (const auto& segment : segments) {
+    PEMA_CHECK(segment != nullptr, kInvalidArgument, "a segment of an index is null");
+    const SegmentInfo& info = segment->info();
+    const SegmentInfo& first = segments[0]->info();
+    PEMA_CHECK(info.hidden == first.hidden && info.model == first.model && info.site == first.site,
+               kMismatch, "segment ", segment->digest().short_hex(),
+               " is of another base model, site or width than ", segments[0]->digest().short_hex(),
+               "; index segments of one base model together");
+  }
+  PEMA_CHECK(segments[0]->info().hidden <= kernels::ListCodes::kMaxCols, kUnsupported,
+             "keys of width ", segments[0]->info().hidden, " are too wide for an index (",
+             kernels::ListCodes::kMaxCols, " at most); search them without one");
+}
+
 std::string_view to_string(IndexCodes codes) noexcept {
   switch (codes) {
     case IndexCodes::kAuto:
@@ -203,24 +203,33 @@ std::string_view to_string(IndexCodes codes) noexcept {
   return "product";
 }
 
+std::int64_t code_bytes(const Segments& segments, IndexCodes codes, std::int64_t bytes_per_key) {
+  std::int64_t sum = 0;
+  for (const auto& segment : segments) {
+    const SegmentInfo& info = segment->info();
+    if (info.keys == KeyType::kProductQuantised) continue;  // left out of an index
+    sum += info.entries *
+           (codes == IndexCodes::kInt8 ? (info.hidden + 3) / 4 * 4 + 20 : bytes_per_key + 12);
+  }
+  return sum;
+}
+
 IndexCodes SegmentIndex::choose_codes(const IndexOptions& options) const {
   PEMA_CHECK(options.bytes_per_key >= 1 && options.bytes_per_key <= Codebook::kMaxParts &&
                  options.memory_budget >= 0 && options.lists >= 0,
              kInvalidArgument, "an index of ", options.lists, " lists, ", options.bytes_per_key,
              " bytes a key and a budget of ", options.memory_budget,
              " bytes cannot be built; bytes per key are in [1, ", Codebook::kMaxParts, "]");
-  const std::int64_t keys = std::accumulate(sizes_.begin(), sizes_.end(), std::int64_t{0});
   const std::int64_t half = options.memory_budget / 2;
   const auto needs = [&](IndexCodes codes) {
-    return keys * (codes == IndexCodes::kInt8 ? (segments_[0]->info().hidden + 3) / 4 * 4 + 20
-                                              : options.bytes_per_key + 12);
+    return code_bytes(segments_, codes, options.bytes_per_key);
   };
   const bool roomy = half == 0 || needs(IndexCodes::kInt8) <= half;
   const IndexCodes codes = options.codes != IndexCodes::kAuto ? options.codes
                            : roomy                            ? IndexCodes::kInt8
                                                               : IndexCodes::kProduct;
-  PEMA_CHECK(half == 0 || needs(codes) <= half, kOverBudget, "an index of ", keys, " keys in ",
-             to_string(codes), " codes takes ", needs(codes), " bytes, more than half of the budget of ",
+  PEMA_CHECK(half == 0 || needs(codes) <= half, kOverBudget, "the index in ", to_string(codes),
+             " codes takes ", needs(codes), " bytes, more than half of the budget of ",
              options.memory_budget, "; give it more, or fewer bytes per key");
   return codes;
 }
@@ -234,7 +243,7 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::build(const Segments& segments
 std::shared_ptr<SegmentIndex> SegmentIndex::make(const Segments& segments,
                                                  kernels::ThreadPool& pool,
                                                  const IndexOptions& options) {
-  check(segments);
+  check_segments(segments);
   std::shared_ptr<SegmentIndex> index(new SegmentIndex);
   for (const auto& segment : segments) {
     if (segment->info().keys != KeyType::kProductQuantised) index->segments_.push_back(segment);

@@ -68,21 +68,24 @@ class Reader {
 
 using Digests = std::vector<std::array<std::uint8_t, 32>>;
 
-bool finite_and_positive(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(),
-                     [](float v) { return std::isfinite(v) && v >= 0; });
+/// Of unit vectors all numbers are small; larger ones would make bounds that are no numbers.
+constexpr float kLargest = 1e6F;
+
+bool positive_and_small(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return v >= 0 && v <= kLargest; });
 }
 
 /// Throws kMismatch unless these codes will do.
-void check_wanted(std::span<const std::byte> bytes, const IndexOptions& options,
-                  const std::string& name) {
+void check_wanted(std::span<const std::byte> bytes, const Segments& segments,
+                  const IndexOptions& options, const std::string& name) {
   const bool product = core::claims_kind(bytes, core::ObjectKind::kProductIndex);
   const IndexCodes kind = product ? IndexCodes::kProduct : IndexCodes::kInt8;
   PEMA_CHECK(options.codes == IndexCodes::kAuto || options.codes == kind, kMismatch, name,
              ": its codes are ", to_string(kind), ", not ", to_string(options.codes));
-  PEMA_CHECK(options.memory_budget == 0 || std::ssize(bytes) <= options.memory_budget / 2,
-             kMismatch, name, ": its ", bytes.size(), " bytes are more than half of the budget of ",
-             options.memory_budget);
+  PEMA_CHECK(product || options.memory_budget == 0 ||
+                 code_bytes(segments, kind, 0) <= options.memory_budget / 2,
+             kMismatch, name, ": its int8 codes are more than half of the budget of ",
+             options.memory_budget, " bytes");
 }
 
 }  // namespace
@@ -209,9 +212,10 @@ void SegmentIndex::adopt_segments(const Segments& segments,
 }
 
 void SegmentIndex::check_lists(std::int64_t blocks, const std::string& name) const {
-  PEMA_CHECK(finite_and_positive(numbers_) && std::all_of(centroids_.begin(), centroids_.end(),
-                                                          [](float v) { return std::isfinite(v); }),
-             kCorrupt, name, ": a number is not finite, or negative", kFix);
+  PEMA_CHECK(
+      positive_and_small(numbers_) && std::all_of(centroids_.begin(), centroids_.end(),
+                                                  [](float v) { return std::abs(v) <= kLargest; }),
+      kCorrupt, name, ": a number is not finite, far too large, or negative", kFix);
   check_keys(blocks, name);
 }
 
@@ -252,7 +256,8 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::open_or_build(const std::strin
   try {
     if (std::filesystem::exists(path)) {
       const auto file = core::MappedFile::open(path);
-      check_wanted(file->bytes(), options, path);
+      check_segments(segments);
+      check_wanted(file->bytes(), segments, options, path);
       auto index = read(file->bytes(), segments, path, file);
       index->set_budget(options.memory_budget);
       return index;

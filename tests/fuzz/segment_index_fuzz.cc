@@ -19,15 +19,12 @@ void check(const std::vector<std::byte>& bytes) {
   const pema::memory::SearchRow row{segments(), segments()[0]->keys().row_span(7), 50};
   pema::fuzz::require(pema::memory::search({&row, 1}, pool, index.get(), {0.9})[0].size() <= 42);
   std::vector<std::int32_t> all{0, 1};
-  const pema::kernels::ListRow listed{row.query.data(), all, 50, 1};
-  const auto read = [&](std::int32_t segment, std::int32_t key, float* buffer) {
-    return index->key(segment, key, buffer);
-  };
-  (void)pema::kernels::nearest_in_lists(index->codes(), {&listed, 1}, read, pool);
+  const pema::kernels::ListRow listed{row.query.data(), all, 50, 1, 60};
+  pema::fuzz::require(index->nearest({&listed, 1}, pool)[0].size() <= 42);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  return pema::fuzz::read_object(data, size, check);
+  return pema::fuzz::read_object_with_payload(data, size, check);
 }

@@ -45,7 +45,8 @@ TEST(ProductLists, SumsAreThoseOfTheLookUps) {
     std::vector<std::uint8_t> block(static_cast<std::size_t>(parts * kBlock));
     std::vector<std::uint8_t> table(static_cast<std::size_t>(parts * 256));
     for (std::uint8_t& byte : block) byte = static_cast<std::uint8_t>(random());
-    for (std::uint8_t& byte : table) byte = static_cast<std::uint8_t>(random() % 3 == 0 ? 255 : random());
+    for (std::uint8_t& byte : table)
+      byte = static_cast<std::uint8_t>(random() % 3 == 0 ? 255 : random());
     std::uint16_t sums[kBlock];
     sum_product_table(block.data(), table.data(), parts, sums);
     std::uint16_t vectors[kBlock];
@@ -69,8 +70,7 @@ TEST(ProductLists, CodesAreTheNearestCentroidsAndTermsTheirs) {
     const Matrix<float> vectors = test::random_matrix(random, 21, 37);
     for (std::int64_t i = 1; i < 21; ++i) {
       std::uint8_t code[8];
-      const float term =
-          encode_product_offset(book.space, vectors.row(i), vectors.row(0), code);
+      const float term = encode_product_offset(book.space, vectors.row(i), vectors.row(0), code);
       double expected = 0;
       for (std::int64_t c = 0; c < 37; ++c) {
         const double v = decoded_at(book.space, code, c);
@@ -81,8 +81,8 @@ TEST(ProductLists, CodesAreTheNearestCentroidsAndTermsTheirs) {
         const auto distance = [&](std::uint8_t j) {
           double sum = 0;
           for (std::int64_t c = 5 * p; c < std::min<std::int64_t>(37, 5 * p + 5); ++c) {
-            const double v = static_cast<double>(vectors.row(i)[c]) -
-                             static_cast<double>(book.space.at(c, j));
+            const double v =
+                static_cast<double>(vectors.row(i)[c]) - static_cast<double>(book.space.at(c, j));
             sum += v * v;
           }
           return sum;
@@ -110,8 +110,8 @@ TEST(ProductLists, ATableIsOffByHalfAStepAtMost) {
       }
       double sum = static_cast<double>(table.least);
       for (std::size_t p = 0; p < 8; ++p) {
-        sum += static_cast<double>(table.step) *
-               table.values[p * 256 + static_cast<std::size_t>(j)];
+        sum +=
+            static_cast<double>(table.step) * table.values[p * 256 + static_cast<std::size_t>(j)];
       }
       EXPECT_NEAR(sum, exact, 8 * static_cast<double>(table.step) / 2 + 1e-4);
     }
@@ -122,7 +122,9 @@ TEST(ProductLists, ATableIsOffByHalfAStepAtMost) {
 struct World {
   World(std::mt19937& random, std::int64_t d, std::int64_t parts, std::int64_t lists_in,
         std::int64_t segments)
-      : book(random, d, parts), centroids(test::random_matrix(random, lists_in, d)), rotation(d, d) {
+      : book(random, d, parts),
+        centroids(test::random_matrix(random, lists_in, d)),
+        rotation(d, d) {
     for (std::int64_t c = 0; c < d; ++c) {
       std::vector<float> axis(static_cast<std::size_t>(d));
       axis[static_cast<std::size_t>(c)] = 1;
@@ -199,8 +201,8 @@ TEST(ProductLists, AFirstLookFindsTheNearestVisibleKeysOfTheNearestLists) {
     for (std::int64_t q = 0; q < 12; ++q) {
       const std::int64_t probes[] = {1, 7, 30};
       const std::int64_t shortlist[] = {1, 40, 5000, 90};
-      rows.push_back({x.row(q), places[static_cast<std::size_t>(q)], 1, probes[q % 3],
-                      shortlist[q % 4]});
+      rows.push_back(
+          {x.row(q), places[static_cast<std::size_t>(q)], 1, probes[q % 3], shortlist[q % 4]});
     }
     ThreadPool pool(1);
     FirstLookCounts counts;
