@@ -56,26 +56,6 @@ bool codes_suit(const RecallIndexCodes& codes, std::int64_t hidden, std::int64_t
              options.memory_budget / 2;
 }
 
-std::string_view to_string(IndexCodes codes) noexcept {
-  switch (codes) {
-    case IndexCodes::kAuto:
-      return "auto";
-    case IndexCodes::kInt8:
-      return "int8";
-    case IndexCodes::kProduct:
-      break;
-  }
-  return "product";
-}
-
-IndexCodes parse_index_codes(std::string_view text) {
-  for (const IndexCodes codes : {IndexCodes::kAuto, IndexCodes::kInt8, IndexCodes::kProduct}) {
-    if (text == to_string(codes)) return codes;
-  }
-  fail(ErrorCode::kInvalidArgument, "an index has no codes '", text,
-       "'; use auto, int8 or product");
-}
-
 RecallIndexInfo describe(const RecallIndex& index) {
   RecallIndexInfo info;
   info.hidden = index.lists().cols;
