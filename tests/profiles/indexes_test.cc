@@ -127,9 +127,10 @@ TEST_F(Indexes, CodesAreThoseThatWereAskedForAndStay) {
   EXPECT_FALSE(built({.codes = IndexCodes::kProduct, .bytes_per_key = 3})) << "in parts of 2 too";
   EXPECT_TRUE(built({.codes = IndexCodes::kProduct, .bytes_per_key = 4}));
   EXPECT_EQ(codes(), product(4));
+  EXPECT_TRUE(built({.codes = IndexCodes::kProduct, .bytes_per_key = 2}));
   enrol("dan", pool, 6);
   EXPECT_TRUE(built({}));
-  EXPECT_EQ(codes(), product(4)) << "as before";
+  EXPECT_EQ(codes(), product(2)) << "as before";
   EXPECT_TRUE(built({.codes = IndexCodes::kInt8}));
   EXPECT_EQ(codes(), int8);
   EXPECT_FALSE(built({.codes = IndexCodes::kInt8}));
