@@ -7,6 +7,7 @@ import pathlib
 import statistics
 import subprocess
 
+import memory_big
 import must
 
 GOAL = 5
@@ -16,14 +17,19 @@ def cache_folder():
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "pema" / "bench"
 
 
-def prepare(options):
-    """Real keys and FAISS's graph, made once and kept in the user's cache folder. Interrupted, features of finished people stay."""
+def real_keys(options):
+    """Made once and kept in the user's cache folder. Interrupted, features of finished people stay."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     real = folder / "memory_real.keys"
-    graph = folder / f"memory_{options.keys}_{options.profiles}.hnsw"
     if not real.exists():
         subprocess.run([f"{options.build}/bench/memory_keys", os.environ["PEMA_MODEL"], str(real)], check=True)
+    return real
+
+
+def prepare(options, real):
+    """FAISS's graph, made once and kept like the keys."""
+    graph = cache_folder() / f"memory_{options.keys}_{options.profiles}.hnsw"
     sizes = [str(real), str(options.keys), str(options.profiles)]
     if not graph.exists():
         # With FAISS's distance in vectors: the graph is the same but for rounding, in a third of the time.
@@ -123,8 +129,18 @@ def main():
     parser.add_argument("--profiles", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--vectors", action="store_true", help="a second run against FAISS with its distance compiled for this processor")
+    parser.add_argument("--part", choices=("all", "big"), default="all", help="big: only the index over more keys than may be in memory")
+    memory_big.arguments(parser)
     options = parser.parse_args()
-    sizes, graph = prepare(options)
+    real = real_keys(options)
+    if options.part == "big":
+        promises = must.Promises("")
+        values = {"big": memory_big.measure(options, real)}
+        memory_big.table(values["big"])
+        memory_big.promise(promises, values["big"], options)
+        must.write(str(pathlib.Path(options.out).with_suffix(".big.json")), promises, values)
+        return
+    sizes, graph = prepare(options, real)
     values = {"keys": describe(options, sizes)}
     values["search"] = search(options, sizes, graph, "memory_bench")
     table(values["search"])
@@ -140,6 +156,9 @@ def main():
         values["search_vectors"] = search(options, sizes, graph, "memory_bench_vectors")
         table(values["search_vectors"])
         promise(promises, values["search_vectors"], options, "vectors.")
+    values["big"] = memory_big.measure(options, real)
+    memory_big.table(values["big"])
+    memory_big.promise(promises, values["big"], options)
     must.write(options.out, promises, values)
 
 

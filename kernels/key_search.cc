@@ -106,10 +106,9 @@ class Search {
                  "nearest_keys: query ", q, " names set ", s, " of ", sets_.size(),
                  ", which does not exist or was named before");
       const KeySet& set = sets_[static_cast<std::size_t>(s)];
-      const bool fits = set.product != nullptr
-                            ? set.cols() == d_
-                            : set.codes != nullptr && set.cols() == d_ && set.codes->cols() == d_ &&
-                                  set.codes->rows() == set.rows();
+      const bool fits =
+          set.cols() == d_ &&
+          (set.codes == nullptr || (set.codes->cols() == d_ && set.codes->rows() == set.rows()));
       PEMA_CHECK(fits, kInvalidArgument, "nearest_keys: set ", s, " of query ", q, " has keys [",
                  set.rows(), ", ", set.cols(), "], or codes of another shape; width ", d_,
                  " is needed");
@@ -185,6 +184,10 @@ class Search {
       for (const Onlooker& onlooker : onlookers) look_up(set, block, onlooker, found);
       return;
     }
+    if (sets_[static_cast<std::size_t>(set)].codes == nullptr) {
+      look_at_keys(set, block, onlookers, found);
+      return;
+    }
     const KeyCodes& codes = *sets_[static_cast<std::size_t>(set)].codes;
     const QueryCode* queries[kQueriesAtOnce];
     float worst[kQueriesAtOnce];
@@ -205,6 +208,24 @@ class Search {
         const float lower = distances[i].lower[key];
         if (lower > list.worst()) continue;
         list.offer({lower, onlookers[i].place, first + key}, lower + distances[i].gap[key]);
+      }
+    }
+  }
+
+  /// Keys without codes: each is read once for all.
+  void look_at_keys(std::int32_t set, std::int64_t block, std::span<const Onlooker> onlookers,
+                    std::vector<Shortlist>& found) const {
+    const KeyRows& keys = sets_[static_cast<std::size_t>(set)].keys;
+    const std::int64_t last = std::min(keys.rows(), (block + 1) * KeyRows::kBlock);
+    std::vector<float> buffer(static_cast<std::size_t>(d_));
+    for (std::int64_t row = block * KeyRows::kBlock; row < last; ++row) {
+      const float* const key = keys.row(row, buffer.data());
+      for (const Onlooker& onlooker : onlookers) {
+        const auto q = static_cast<std::size_t>(onlooker.query);
+        const float distance = squared_distance(queries_[q].query, key, d_);
+        if (distance <= found[q].worst()) {
+          found[q].offer({distance, onlooker.place, row}, distance);
+        }
       }
     }
   }

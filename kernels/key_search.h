@@ -14,8 +14,8 @@
 
 namespace pema::kernels {
 
-/// Keys [n, d] with their codes, which must have been made from them; or product-quantised keys
-/// alone.
+/// Keys [n, d] with their codes, which must have been made from them, or without, which is slower;
+/// or product-quantised keys alone.
 struct KeySet {
   KeyRows keys;
   const KeyCodes* codes = nullptr;

@@ -5,33 +5,25 @@
 #include <span>
 #include <vector>
 
+#include "kernels/key_lists.h"
+
 namespace pema::kernels {
 
-/// Views of an index's arrays; whoever made them keeps them alive. Everything is rotated by
-/// rotate_key. A key y of the list around c is v = R y - c = s (code - 128) + rest. Lists are whole
-/// blocks of kBlock keys, nearest to the centroid first; behind a list's last key, entries repeat
-/// it with segment -1. codes are [blocks][ceil(d / 4)][kBlock][4].
-struct ListCodes {
+/// Everything is rotated by rotate_key, centroids too. A key y of the list around c is v = R y - c
+/// = s (code - 128) + rest. Lists are whole blocks of kBlock keys, nearest to the centroid first;
+/// behind a list's last key, entries repeat it with segment -1. codes are
+/// [blocks][ceil(d / 4)][kBlock][4].
+struct ListCodes : KeyLists {
   static constexpr std::int64_t kBlock = 32;
   static constexpr std::int64_t kMaxCols = 65536;  ///< sums of products stay below 2^31
 
-  std::int64_t cols = 0;
-  std::span<const float> centroids;          ///< [lists, d], rotated
-  std::span<const std::int64_t> list_start;  ///< [lists + 1], in blocks
   std::span<const std::uint8_t> codes;
-  std::span<const float> scales;          ///< [blocks, kBlock] s
-  std::span<const float> lengths;         ///< [blocks, kBlock] |v|, rising within a list
-  std::span<const float> residuals;       ///< [blocks, kBlock] upper bound of |rest|
-  std::span<const std::int32_t> segment;  ///< [blocks, kBlock], -1 where there is no key
-  std::span<const std::int32_t> row;      ///< [blocks, kBlock]
+  std::span<const float> scales;     ///< [blocks, kBlock] s
+  std::span<const float> lengths;    ///< [blocks, kBlock] |v|, rising within a list
+  std::span<const float> residuals;  ///< [blocks, kBlock] upper bound of |rest|
 
-  [[nodiscard]] std::int64_t lists() const noexcept { return std::ssize(list_start) - 1; }
-  [[nodiscard]] std::int64_t blocks() const noexcept { return list_start.back(); }
   [[nodiscard]] std::int64_t quads() const noexcept { return (cols + 3) / 4; }
   [[nodiscard]] std::int64_t block_bytes() const noexcept { return quads() * kBlock * 4; }
-  [[nodiscard]] const float* centroid(std::int64_t list) const noexcept {
-    return centroids.data() + list * cols;
-  }
 };
 
 /// Codes v [d] into key `place` of a block; gives its scale, length and residual bound.

@@ -4,11 +4,10 @@
 #include <atomic>
 #include <bit>
 #include <cmath>
-#include <numeric>
 
 #include "kernels/key_codes.h"
-#include "kernels/key_rotation.h"
 #include "kernels/key_shortlist.h"
+#include "kernels/near_lists.h"
 
 namespace pema::kernels {
 namespace {
@@ -32,12 +31,6 @@ bool out_of_reach(float length, float near, float far, float worst) {
   return gap * gap > worst + kListSlack;
 }
 
-std::vector<float> rotated(const float* query, std::int64_t cols) {
-  std::vector<float> out(query, query + cols);
-  rotate_key(out.data(), cols);
-  return out;
-}
-
 /// Squared, [lists].
 std::vector<float> centroid_distances(const ListCodes& lists, const float* rotated_query) {
   std::vector<float> out(static_cast<std::size_t>(lists.lists()));
@@ -46,20 +39,6 @@ std::vector<float> centroid_distances(const ListCodes& lists, const float* rotat
         squared_distance(rotated_query, lists.centroid(list), lists.cols);
   }
   return out;
-}
-
-/// The `count` nearest, nearest first.
-std::vector<std::int32_t> nearest_lists(const std::vector<float>& distance, std::int64_t count) {
-  std::vector<std::int32_t> order(distance.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::partial_sort(order.begin(), order.begin() + count, order.end(),
-                    [&](std::int32_t a, std::int32_t b) {
-                      const float x = distance[static_cast<std::size_t>(a)];
-                      const float y = distance[static_cast<std::size_t>(b)];
-                      return x != y ? x < y : a < b;
-                    });
-  order.resize(static_cast<std::size_t>(count));
-  return order;
 }
 
 class ListSearch {
@@ -100,7 +79,7 @@ class ListSearch {
   void prepare(std::size_t r) {
     Prepared& row = prepared_[r];
     const auto probes = std::clamp<std::int64_t>(rows_[r].probes, 1, lists_.lists());
-    row.rotated = rotated(rows_[r].query, lists_.cols);
+    row.rotated = rotated_copy(rows_[r].query, lists_.cols);
     row.distance = centroid_distances(lists_, row.rotated.data());
     row.order = nearest_lists(row.distance, probes);
     std::vector<KeyShortlist> found;
@@ -252,13 +231,7 @@ std::vector<std::vector<NearKey>> nearest_in_lists(const ListCodes& lists,
 }
 
 std::vector<std::int32_t> list_ranks(const ListCodes& lists, const float* query) {
-  const auto order =
-      nearest_lists(centroid_distances(lists, rotated(query, lists.cols).data()), lists.lists());
-  std::vector<std::int32_t> ranks(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    ranks[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i);
-  }
-  return ranks;
+  return ranks_of(centroid_distances(lists, rotated_copy(query, lists.cols).data()));
 }
 
 }  // namespace pema::kernels

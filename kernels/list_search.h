@@ -17,8 +17,9 @@ struct ListRow {
   const float* query = nullptr;  ///< [d], as the keys before they were rotated
   /// [segments]: where a segment stands among those of this row, -1 where it may not see it.
   std::span<const std::int32_t> place;
-  std::int64_t count = 0;   ///< k >= 1
-  std::int64_t probes = 0;  ///< nearest lists that are searched, at least 1; all of them: exact
+  std::int64_t count = 0;      ///< k >= 1
+  std::int64_t probes = 0;     ///< nearest lists that are searched, at least 1; all of them: exact
+  std::int64_t shortlist = 0;  ///< of product codes: candidates that are looked at exactly
 };
 
 /// The key `row` of `segment` as it was before it was rotated [d]; `buffer` [d] may hold it. Called

@@ -20,7 +20,8 @@ using profiles::sqlite::TransactionKind;
 
 /// Why the index must be built; empty where the one that is there will do.
 std::string reason_to_build(Registry& registry, const RecallIndexRecord& found,
-                            const RecallIndexDraft& draft, std::int64_t lists,
+                            const RecallIndexDraft& draft, const RecallIndexOptions& options,
+                            const std::optional<RecallIndexCodes>& codes,
                             std::span<const Digest> segments) {
   const std::string name = "index '" + found.name + "'";
   const std::vector<Digest> held = registry.index_segments(found.id);
@@ -34,7 +35,8 @@ std::string reason_to_build(Registry& registry, const RecallIndexRecord& found,
   }
   if (found.scope != draft.scope || found.pool != draft.pool ||
       found.wanted_recall != draft.wanted_recall ||
-      (lists != 0 && found.lists != std::min(lists, found.entries))) {
+      (options.lists != 0 && found.lists != std::min(options.lists, found.entries)) ||
+      (codes && !codes_suit(*codes, found.hidden, found.entries, options))) {
     return name + " was made with other options; it was built again";
   }
   const std::string problem = registry.objects().problem(found.digest);
@@ -88,8 +90,14 @@ BuiltRecallIndex Store::build_index(const RecallIndexDraft& draft,
   digests.reserve(records.size());
   for (const SegmentRecord& record : records) digests.push_back(record.digest);
   result.built = message("there was no index '", draft.name, "'; it was built");
+  RecallIndexOptions wanted = options;
   if (const auto found = registry.find_index(draft.name)) {
-    result.built = reason_to_build(registry, *found, draft, options.lists, digests);
+    const auto codes = codes_in_file(object_path(found->digest));
+    result.built = reason_to_build(registry, *found, draft, options, codes, digests);
+    if (codes && options.codes == IndexCodes::kAuto && options.memory_budget == 0) {
+      wanted.codes = codes->codes;
+      if (codes->codes == IndexCodes::kProduct) wanted.bytes_per_key = codes->bytes_per_key;
+    }
     result.record = *found;
     if (result.built.empty()) return result;
   }
@@ -98,7 +106,7 @@ BuiltRecallIndex Store::build_index(const RecallIndexDraft& draft,
   for (const SegmentRecord& record : records) segments.push_back(registry.load_segment(record));
   const profiles::StagingFolder staging(registry.folder());
   const std::string path = staging.file("index");
-  const RecallIndexInfo info = describe(*open_recall_index(path, segments, options).index);
+  const RecallIndexInfo info = describe(*open_recall_index(path, segments, wanted).index);
   RecallIndexRecord made;
   made.name = draft.name;
   made.digest = sha256_file(path);

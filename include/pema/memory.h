@@ -18,6 +18,9 @@
 namespace pema::kernels {
 struct KeySet;
 }  // namespace pema::kernels
+namespace pema::core {
+class MappedFile;
+}  // namespace pema::core
 namespace pema::memory {
 class StoredKeys;
 }  // namespace pema::memory
@@ -58,6 +61,18 @@ struct SegmentInfo {
 /// Where a reader of segments finds a codebook. Throws when it is missing or damaged.
 using CodebookSource = std::function<std::shared_ptr<const Codebook>(const Digest&)>;
 
+/// Whether a search keeps codes in memory for keys that are stored without any.
+enum class KeepCodes : bool {
+  kNo,   ///< keys in float32 and float16 are read one by one, and nothing is kept of them
+  kYes,  ///< d + 12 bytes a key, so that most of them are never read
+};
+
+/// Bytes [first, last] of a file.
+struct FilePlace {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
 /// An immutable block of n pairs: key [d], a unit vector (see `make_recall_keys`), and the token
 /// that came next. Thread-safety: immutable, share freely.
 class Segment {
@@ -76,7 +91,8 @@ class Segment {
   [[nodiscard]] static std::shared_ptr<const Segment> make(
       SegmentInfo info, MatrixView<const float> keys, std::span<const std::int32_t> tokens,
       std::shared_ptr<const Codebook> codebook = nullptr);
-  /// Maps an object file, without a copy; `codebooks` is asked for the codebook of
+  /// Maps an object file, without a copy, and lets go of the pages that checking it touched;
+  /// `codebooks` is asked for the codebook of
   /// product-quantised keys. Throws kNotFound, kIo, kUnsupported, kCorrupt (size, header, checksum,
   /// digest other than `expected`, keys or tokens that `make` would refuse, a codebook that does
   /// not fit), or what `codebooks` throws.
@@ -108,28 +124,36 @@ class Segment {
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
   /// The keys as a search reads them, with what is made when first asked for: d + 12 bytes a key in
   /// float32 and float16 (int8 codes with error bounds for a first look), 12 bytes in int8, whose
-  /// codes are read where they are mapped, none in product-quantised keys. Thread-safe.
-  [[nodiscard]] const kernels::KeySet& searchable() const;
+  /// codes are read where they are mapped, none in product-quantised keys. With KeepCodes::kNo none
+  /// in float32 and float16 either: slower to search, with the same result. Thread-safe.
+  [[nodiscard]] const kernels::KeySet& searchable(KeepCodes keep = KeepCodes::kYes) const;
   /// Bytes of memory that `searchable` keeps besides the object's file and the codebook, once
   /// asked.
   [[nodiscard]] std::int64_t search_bytes() const;
+  /// Where the stored form of key `entry` begins and ends, of int8 and product-quantised keys their
+  /// block: for readers of single keys, to go through a file in its order. Unchecked.
+  [[nodiscard]] FilePlace place_in_file(std::int64_t entry) const noexcept;
+  /// Takes the mapped pages of the file out of the process's memory; what is read again is mapped
+  /// again. Does nothing to segments that are no mapped file. Thread-safe.
+  void release() const noexcept;
   /// The segment's object file as bytes (docs/formats/object.md).
   [[nodiscard]] std::vector<std::byte> serialise() const;
 
  private:
   Segment();
   /// Parses and checks `bytes`, which `owner` keeps alive; `name` is used in messages.
-  [[nodiscard]] static std::shared_ptr<const Segment> adopt(std::span<const std::byte> bytes,
-                                                            const Digest& digest,
-                                                            std::shared_ptr<const void> owner,
-                                                            const std::string& name,
-                                                            const CodebookSource& codebooks);
+  [[nodiscard]] static std::shared_ptr<Segment> adopt(std::span<const std::byte> bytes,
+                                                      const Digest& digest,
+                                                      std::shared_ptr<const void> owner,
+                                                      const std::string& name,
+                                                      const CodebookSource& codebooks);
   SegmentInfo info_;
   MatrixView<const float> keys_;
   std::span<const std::int32_t> tokens_;
   Digest digest_;
   std::span<const std::byte> bytes_;  ///< the whole object file; keys_ and tokens_ point into it
   std::shared_ptr<const void> owner_;
+  std::shared_ptr<const core::MappedFile> file_;  ///< null for a segment in memory
   std::shared_ptr<const Codebook> codebook_;
   std::unique_ptr<const memory::StoredKeys> stored_;
 };

@@ -216,9 +216,10 @@ class Store {
   /// An index over segments (pema/recall_index.h), as an object of the store, under a name. One
   /// that is there, whole and of the same segments and options, is left alone; otherwise it is
   /// built, in the place of the old one, and `built` says why. It is never needed, and goes with
-  /// the first of its segments that is erased. Segments that come later are not in it. Throws
+  /// the first of its segments that is erased. Segments that come later are not in it. Options that
+  /// name neither codes nor a budget keep the codes of the index that is there. Throws
   /// kNotFound (pool, segment; also one that was erased while it was built), kInvalidArgument
-  /// (name, recall, nothing to index), and as open_recall_index; nothing is stored then.
+  /// (name, recall, options, nothing to index), and as open_recall_index; nothing is stored then.
   BuiltRecallIndex build_index(const RecallIndexDraft& draft,
                                const RecallIndexOptions& options = {});
   [[nodiscard]] std::vector<RecallIndexRecord> indexes() const;  ///< by name

@@ -44,6 +44,12 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   return mapped;
 }
 
+void MappedFile::release() const noexcept {
+  if (!bytes_.empty()) {
+    (void)::madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+  }
+}
+
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "pema/error.h"
+#include "src/core/atomic_file.h"
 #include "src/core/checked_math.h"
 
 namespace pema::core {
@@ -84,6 +85,32 @@ Prologue read_prologue(std::span<const std::byte> bytes, ObjectKind kind, const 
   return prologue;
 }
 
+/// Of an object made of `meta` and `sections`.
+Prologue make_prologue(ObjectKind kind, std::span<const std::byte> meta,
+                       std::span<const std::span<const std::byte>> sections) {
+  const auto meta_bytes = static_cast<std::int64_t>(meta.size());
+  PEMA_CHECK(meta_bytes <= kMaxMetaBytes, kInvalidArgument, "an object has at most ", kMaxMetaBytes,
+             " bytes of metadata, not ", meta_bytes);
+  PEMA_CHECK(sections.size() <= static_cast<std::size_t>(kMaxSections), kInvalidArgument,
+             "an object has at most ", kMaxSections, " sections, not ", sections.size());
+  Prologue prologue{};
+  std::memcpy(prologue.magic, kMagic, sizeof kMagic);
+  prologue.version = kVersion;
+  prologue.kind = static_cast<std::uint32_t>(kind);
+  prologue.meta_bytes = static_cast<std::uint64_t>(meta_bytes);
+  prologue.sections = static_cast<std::uint32_t>(sections.size());
+  prologue.meta_crc = crc_of(meta.data(), meta.size());
+  std::int64_t end = kPrologueBytes + padded(meta_bytes, kNewObject);
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    prologue.section_bytes[i] = sections[i].size();
+    end = checked_add(end, padded(static_cast<std::int64_t>(sections[i].size()), kNewObject),
+                      kNewObject);
+  }
+  prologue.file_bytes = static_cast<std::uint64_t>(end);
+  prologue.prologue_crc = crc_of(&prologue, offsetof(Prologue, prologue_crc));
+  return prologue;
+}
+
 }  // namespace
 
 std::string_view to_string(ObjectKind kind) noexcept {
@@ -106,34 +133,16 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "codebook";
     case ObjectKind::kSegmentIndex:
       return "index over segments";
+    case ObjectKind::kProductIndex:
+      return "index over segments by product codes";
   }
   return "thing of unknown kind";
 }
 
 std::vector<std::byte> build_object(ObjectKind kind, std::span<const std::byte> meta,
                                     std::span<const std::span<const std::byte>> sections) {
-  const auto meta_bytes = static_cast<std::int64_t>(meta.size());
-  PEMA_CHECK(meta_bytes <= kMaxMetaBytes, kInvalidArgument, "an object has at most ", kMaxMetaBytes,
-             " bytes of metadata, not ", meta_bytes);
-  PEMA_CHECK(sections.size() <= static_cast<std::size_t>(kMaxSections), kInvalidArgument,
-             "an object has at most ", kMaxSections, " sections, not ", sections.size());
-  Prologue prologue{};
-  std::memcpy(prologue.magic, kMagic, sizeof kMagic);
-  prologue.version = kVersion;
-  prologue.kind = static_cast<std::uint32_t>(kind);
-  prologue.meta_bytes = static_cast<std::uint64_t>(meta_bytes);
-  prologue.sections = static_cast<std::uint32_t>(sections.size());
-  prologue.meta_crc = crc_of(meta.data(), meta.size());
-  std::int64_t end = kPrologueBytes + padded(meta_bytes, kNewObject);
-  for (std::size_t i = 0; i < sections.size(); ++i) {
-    prologue.section_bytes[i] = sections[i].size();
-    end = checked_add(end, padded(static_cast<std::int64_t>(sections[i].size()), kNewObject),
-                      kNewObject);
-  }
-  prologue.file_bytes = static_cast<std::uint64_t>(end);
-  prologue.prologue_crc = crc_of(&prologue, offsetof(Prologue, prologue_crc));
-
-  std::vector<std::byte> object(static_cast<std::size_t>(end));
+  const Prologue prologue = make_prologue(kind, meta, sections);
+  std::vector<std::byte> object(static_cast<std::size_t>(prologue.file_bytes));
   std::int64_t at = 0;
   const auto put = [&](std::span<const std::byte> bytes) {
     if (!bytes.empty()) std::memcpy(object.data() + at, bytes.data(), bytes.size());
@@ -142,8 +151,24 @@ std::vector<std::byte> build_object(ObjectKind kind, std::span<const std::byte> 
   put(std::as_bytes(std::span(&prologue, 1)));
   put(meta);
   for (const std::span<const std::byte> section : sections) put(section);
-  PEMA_ASSERT(at == end);
+  PEMA_ASSERT(at == std::ssize(object));
   return object;
+}
+
+void write_object(const std::string& path, ObjectKind kind, std::span<const std::byte> meta,
+                  std::span<const std::span<const std::byte>> sections) {
+  const Prologue prologue = make_prologue(kind, meta, sections);
+  constexpr std::byte kZeros[kObjectAlignment] = {};
+  AtomicFile file(path);
+  const auto put = [&](std::span<const std::byte> bytes) {
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    file.write(bytes);
+    file.write(std::span(kZeros, static_cast<std::size_t>(padded(size, kNewObject) - size)));
+  };
+  put(std::as_bytes(std::span(&prologue, 1)));
+  put(meta);
+  for (const std::span<const std::byte> section : sections) put(section);
+  file.commit();
 }
 
 ObjectParts parse_object(std::span<const std::byte> bytes, ObjectKind kind,

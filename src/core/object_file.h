@@ -37,6 +37,7 @@ enum class ObjectKind : std::uint32_t {
   kCodebook = 7,        ///< pema::Codebook
   kSegmentIndex = 8,    ///< an index over segments (src/memory)
   kRoundedSegment = 9,  ///< pema::Segment whose keys are not float32
+  kProductIndex = 10,   ///< an index over segments by product codes (src/memory)
 };
 /// Name of a kind for messages, "block of adapters". Never throws.
 [[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;
@@ -51,6 +52,11 @@ inline constexpr std::int64_t kMaxMetaBytes = std::int64_t{16} << 20;
 [[nodiscard]] std::vector<std::byte> build_object(
     ObjectKind kind, std::span<const std::byte> meta,
     std::span<const std::span<const std::byte>> sections);
+
+/// Writes the file of build_object to `path` as an AtomicFile, without making it in memory first.
+/// Throws as both.
+void write_object(const std::string& path, ObjectKind kind, std::span<const std::byte> meta,
+                  std::span<const std::span<const std::byte>> sections);
 
 /// Spans into somebody else's bytes.
 struct ObjectParts {
@@ -86,6 +92,8 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  /// Takes all pages out of the process's memory; the next access maps them again.
+  void release() const noexcept;
 
  private:
   MappedFile() = default;

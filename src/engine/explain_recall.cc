@@ -23,7 +23,7 @@ std::vector<RecallPlan> explain_recall(const EngineOptions& options, const Lease
     const memory::SearchPlan search = memory::plan_search(
         through.index, plan.indexed, plan.keys - plan.indexed, {through.wanted_recall});
     plan.through_index = search.with_index;
-    plan.lists = through.index != nullptr ? through.index->codes().lists() : 0;
+    plan.lists = through.index != nullptr ? through.index->lists().lists() : 0;
     plan.searched_lists = search.probes;
     plan.scan_cost = search.scan_cost;
     plan.index_cost = search.index_cost;

@@ -6,6 +6,7 @@
 
 #include "kernels/list_search.h"
 #include "pema/error.h"
+#include "src/memory/scan_in_pieces.h"
 
 namespace pema::memory {
 namespace {
@@ -13,6 +14,9 @@ namespace {
 // In codes read by a scan of segments (5 ns on the machine of docs/decisions/0009-search.md).
 constexpr double kIndexedCode = 0.5;  // byte products, tighter bounds
 constexpr double kCentroid = 20;      // its distance, and the query's code for it
+constexpr double kProductCode = 0.5;  // look-ups in registers
+constexpr double kComputed = 600;     // reading a stored key somewhere, and its distance
+constexpr double kMappedKey = 5;      // scanning a key whose pages were let go of
 
 /// A row split into what the index serves and what is scanned.
 struct Split {
@@ -26,8 +30,8 @@ struct Split {
 /// Checks the row as well.
 Split split(const SearchRow& row, std::size_t number, const SegmentIndex& index) {
   check_row(row, number);
-  PEMA_CHECK(std::ssize(row.query) == index.codes().cols, kMismatch, "recall row ", number,
-             " has width ", row.query.size(), ", the index has ", index.codes().cols,
+  PEMA_CHECK(std::ssize(row.query) == index.lists().cols, kMismatch, "recall row ", number,
+             " has width ", row.query.size(), ", the index has ", index.lists().cols,
              "; use an index of this base model's segments");
   Split out;
   out.place.assign(index.digests().size(), -1);
@@ -75,7 +79,7 @@ bool index_may_pay(std::int64_t indexed, std::int64_t lists) {
 }
 
 SearchPlan plan_search(const SegmentIndex* index, std::int64_t indexed, std::int64_t rest,
-                       const RecallOptions& options) {
+                       const RecallOptions& options, std::int64_t count) {
   SearchPlan plan;
   plan.scan_cost = static_cast<double>(indexed + rest);
   plan.index_cost = std::numeric_limits<double>::infinity();
@@ -84,9 +88,18 @@ SearchPlan plan_search(const SegmentIndex* index, std::int64_t indexed, std::int
   const double share = static_cast<double>(indexed) / static_cast<double>(index->entries());
   const IndexMeasure& measure = index->measure(share, wanted);
   plan.probes = measure.probes;
-  plan.index_cost = kIndexedCode * measure.looked_at +
-                    kCentroid * static_cast<double>(index->codes().lists()) +
-                    static_cast<double>(rest);
+  const double per_scanned = index->scanned_at_once() > 0 ? kMappedKey : 1;
+  plan.scan_cost *= per_scanned;
+  if (index->kind() == IndexCodes::kProduct) {
+    if (wanted >= 1 || measure.shortlist == 0) return plan;
+    plan.shortlist = std::max(measure.shortlist, (measure.shortlist * count + 31) / 32);
+    plan.index_cost =
+        kProductCode * measure.looked_at + kComputed * static_cast<double>(plan.shortlist);
+  } else {
+    plan.index_cost = kIndexedCode * measure.looked_at;
+  }
+  plan.index_cost += kCentroid * static_cast<double>(index->lists().lists()) +
+                     per_scanned * static_cast<double>(rest);
   plan.with_index = indexed > 0 && plan.index_cost < plan.scan_cost;
   return plan;
 }
@@ -102,7 +115,7 @@ std::vector<std::vector<Neighbour>> search(std::span<const SearchRow> rows,
   pool.run(std::ssize(rows), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r) {
       splits[r] = split(rows[r], r, *index);
-      plans[r] = plan_search(index, splits[r].indexed, splits[r].rest_keys, options);
+      plans[r] = plan_search(index, splits[r].indexed, splits[r].rest_keys, options, rows[r].k);
     }
   });
   std::vector<kernels::ListRow> listed;
@@ -110,30 +123,25 @@ std::vector<std::vector<Neighbour>> search(std::span<const SearchRow> rows,
   std::vector<SearchRow> scanned;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (plans[r].with_index) {
-      listed.push_back({rows[r].query.data(), splits[r].place, rows[r].k, plans[r].probes});
+      listed.push_back(
+          {rows[r].query.data(), splits[r].place, rows[r].k, plans[r].probes, plans[r].shortlist});
       listed_row.push_back(r);
       scanned.push_back({splits[r].rest, rows[r].query, rows[r].k});
     } else {
       scanned.push_back(rows[r]);
     }
   }
-  const std::vector<const Segment*> seen =
-      seen_segments(rows, splits, plans, index->digests().size());
-  const auto read = [&](std::int32_t segment, std::int32_t row, float* buffer) {
-    return SegmentIndex::key_of(*seen[static_cast<std::size_t>(segment)], row, buffer);
-  };
-  auto found = search_places(scanned, pool);
-  const auto near = kernels::nearest_in_lists(index->codes(), listed, read, pool);
+  auto found = index->scanned_at_once() > 0
+                   ? scan_in_pieces(scanned, pool, index->scanned_at_once())
+                   : search_places(scanned, pool);
+  const auto near =
+      index->nearest(listed, seen_segments(rows, splits, plans, index->digests().size()), pool);
   for (std::size_t i = 0; i < near.size(); ++i) {
     const std::size_t r = listed_row[i];
     for (kernels::NearKey& key : found[r]) {
       key.place = splits[r].rest_place[static_cast<std::size_t>(key.place)];
     }
-    std::vector<kernels::NearKey> both;
-    std::merge(found[r].begin(), found[r].end(), near[i].begin(), near[i].end(),
-               std::back_inserter(both), kernels::nearer);
-    if (std::ssize(both) > rows[r].k) both.resize(static_cast<std::size_t>(rows[r].k));
-    found[r] = std::move(both);
+    merge_nearest(found[r], near[i], rows[r].k);
   }
   std::vector<std::vector<Neighbour>> result;
   for (std::size_t r = 0; r < rows.size(); ++r) result.push_back(neighbours_of(rows[r], found[r]));

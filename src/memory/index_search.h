@@ -23,9 +23,10 @@ inline constexpr std::int64_t kAlwaysExact = 20'000;
 /// How one row is searched.
 struct SearchPlan {
   bool with_index = false;
-  std::int64_t probes = 0;  ///< lists of the index
-  double scan_cost = 0;     ///< of the row's own segments; in codes read by a scan
-  double index_cost = 0;    ///< infinity where no index serves
+  std::int64_t probes = 0;     ///< lists of the index
+  std::int64_t shortlist = 0;  ///< of an index by product codes: distances that are computed
+  double scan_cost = 0;        ///< of the row's own segments; in codes read by a scan
+  double index_cost = 0;       ///< infinity where no index serves
 };
 
 /// Whether there are rows with so many keys in an index of so many lists for which plan_search may
@@ -34,8 +35,10 @@ struct SearchPlan {
 
 /// Depends on nothing but its arguments. `indexed`: keys that the row sees and the index holds;
 /// `index` may be null.
+/// `count`: the neighbours wanted.
 [[nodiscard]] SearchPlan plan_search(const SegmentIndex* index, std::int64_t indexed,
-                                     std::int64_t rest, const RecallOptions& options);
+                                     std::int64_t rest, const RecallOptions& options,
+                                     std::int64_t count = 32);
 
 /// As search(rows, pool): segments that `index` does not hold are scanned and merged, and a row
 /// for which the index brings nothing is scanned altogether. Keys are read from the rows' own

@@ -6,6 +6,7 @@
 #include "pema/codebook.h"
 #include "pema/error.h"
 #include "src/memory/faiss_turn.h"
+#include "src/memory/learn_parts.h"
 
 namespace pema {
 namespace {
@@ -100,16 +101,21 @@ std::shared_ptr<const Codebook> learn_codebook(
     Progress* progress) {
   const CodebookInfo info = check(segments, options);
   const Matrix<float> keys = sample(segments, info.hidden, options.max_keys);
-  std::vector<float> centroids(static_cast<std::size_t>(info.hidden * Codebook::kCentroids));
-  const memory::FaissTurn turn;
-  for (std::int64_t p = 0; p < info.parts; ++p) {
-    checkpoint(progress, "codebook", p, info.parts, "parts");
-    const std::int64_t first = p * info.width();
-    const std::int64_t width = std::min(info.width(), info.hidden - first);
-    learn_part(keys, first, width, options, centroids);
+  return Codebook::make(info, memory::learn_parts(keys, options, progress));
+}
+
+std::vector<float> memory::learn_parts(const Matrix<float>& rows, const CodebookOptions& options,
+                                       Progress* progress) {
+  const std::int64_t d = rows.cols();
+  const std::int64_t width = (d + options.parts - 1) / options.parts;
+  std::vector<float> centroids(static_cast<std::size_t>(d * Codebook::kCentroids));
+  const FaissTurn turn;
+  for (std::int64_t p = 0; p < options.parts; ++p) {
+    checkpoint(progress, "codebook", p, options.parts, "parts");
+    learn_part(rows, p * width, std::min(width, d - p * width), options, centroids);
   }
-  checkpoint(progress, "codebook", info.parts, info.parts, "parts");
-  return Codebook::make(info, centroids);
+  checkpoint(progress, "codebook", options.parts, options.parts, "parts");
+  return centroids;
 }
 
 }  // namespace pema

@@ -1,5 +1,8 @@
 #include "src/memory/search.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "pema/error.h"
 #include "src/memory/segment_table.h"
 #include "src/memory/unit_vector.h"
@@ -28,7 +31,7 @@ namespace {
 /// The key sets of all rows' segments, each once; a segment that a row names twice is two.
 class Sets {
  public:
-  explicit Sets(std::span<const SearchRow> rows) {
+  Sets(std::span<const SearchRow> rows, KeepCodes keep) : keep_(keep) {
     std::size_t most = 0;
     for (const SearchRow& row : rows) most += row.segments.size();
     table_ = SegmentTable(most);
@@ -65,11 +68,12 @@ class Sets {
  private:
   void add(const SearchRow& row, std::size_t number, std::size_t place) {
     check_segment(row, number, place);
-    sets_.push_back(row.segments[place]->searchable());
+    sets_.push_back(row.segments[place]->searchable(keep_));
     last_row_.push_back(0);
     again_.push_back(-1);
   }
 
+  KeepCodes keep_;
   SegmentTable table_;
   std::vector<kernels::KeySet> sets_;
   std::vector<std::size_t> last_row_;  // 1 + the last row that named the set
@@ -79,9 +83,10 @@ class Sets {
 }  // namespace
 
 std::vector<std::vector<kernels::NearKey>> search_places(std::span<const SearchRow> rows,
-                                                         kernels::ThreadPool& pool) {
+                                                         kernels::ThreadPool& pool,
+                                                         KeepCodes keep) {
   if (rows.empty()) return {};
-  Sets sets(rows);
+  Sets sets(rows, keep);
   std::vector<std::vector<std::int32_t>> visible;
   std::vector<kernels::KeyQuery> queries;
   for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -92,6 +97,15 @@ std::vector<std::vector<kernels::NearKey>> search_places(std::span<const SearchR
     queries.push_back({rows[r].query.data(), visible.back(), rows[r].k});
   }
   return kernels::nearest_keys(sets.sets(), queries, std::ssize(rows[0].query), pool);
+}
+
+void merge_nearest(std::vector<kernels::NearKey>& into, std::span<const kernels::NearKey> more,
+                   std::int64_t count) {
+  std::vector<kernels::NearKey> both;
+  std::merge(into.begin(), into.end(), more.begin(), more.end(), std::back_inserter(both),
+             kernels::nearer);
+  if (std::ssize(both) > count) both.resize(static_cast<std::size_t>(count));
+  into = std::move(both);
 }
 
 std::vector<Neighbour> neighbours_of(const SearchRow& row, std::span<const kernels::NearKey> keys) {

@@ -26,7 +26,11 @@ struct SearchRow {
 
 /// The same as places: NearKey::place is a number of the row's segments.
 [[nodiscard]] std::vector<std::vector<kernels::NearKey>> search_places(
-    std::span<const SearchRow> rows, kernels::ThreadPool& pool);
+    std::span<const SearchRow> rows, kernels::ThreadPool& pool, KeepCodes keep = KeepCodes::kYes);
+
+/// Makes `into` the `count` nearest of both; each is in the order of kernels::nearer.
+void merge_nearest(std::vector<kernels::NearKey>& into, std::span<const kernels::NearKey> more,
+                   std::int64_t count);
 
 /// Throws unless row `number` can be searched; its segments are looked at by check_segment.
 void check_row(const SearchRow& row, std::size_t number);

@@ -99,14 +99,15 @@ std::shared_ptr<const Segment> Segment::from_bytes(std::vector<std::byte> bytes,
 std::shared_ptr<const Segment> Segment::open(const std::string& path, const Digest& expected,
                                              const CodebookSource& codebooks) {
   const std::shared_ptr<const core::MappedFile> file = core::open_checked(path, expected);
-  return adopt(file->bytes(), expected, file, path, codebooks);
+  std::shared_ptr<Segment> segment = adopt(file->bytes(), expected, file, path, codebooks);
+  segment->file_ = file;
+  segment->release();
+  return segment;
 }
 
-std::shared_ptr<const Segment> Segment::adopt(std::span<const std::byte> bytes,
-                                              const Digest& digest,
-                                              std::shared_ptr<const void> owner,
-                                              const std::string& name,
-                                              const CodebookSource& codebooks) {
+std::shared_ptr<Segment> Segment::adopt(std::span<const std::byte> bytes, const Digest& digest,
+                                        std::shared_ptr<const void> owner, const std::string& name,
+                                        const CodebookSource& codebooks) {
   const memory::SegmentParts parts = memory::parse_segment(bytes, name);
   std::shared_ptr<Segment> segment(new Segment);
   segment->info_ = parts.info;
@@ -140,9 +141,21 @@ void Segment::decode(std::int64_t entry, std::span<float> key) const {
   if (row != key.data()) std::copy_n(row, key.size(), key.data());
 }
 
-const kernels::KeySet& Segment::searchable() const { return stored_->searchable(); }
+const kernels::KeySet& Segment::searchable(KeepCodes keep) const {
+  return stored_->searchable(keep);
+}
 
 std::int64_t Segment::search_bytes() const { return stored_->search_bytes(); }
+
+FilePlace Segment::place_in_file(std::int64_t entry) const noexcept {
+  const std::span<const std::byte> stored = stored_->stored(entry);
+  const std::int64_t first = stored.data() - bytes_.data();
+  return {first, first + std::ssize(stored) - 1};
+}
+
+void Segment::release() const noexcept {
+  if (file_ != nullptr) file_->release();
+}
 
 std::vector<std::byte> Segment::serialise() const { return {bytes_.begin(), bytes_.end()}; }
 

@@ -24,22 +24,6 @@ struct Entry {
   float length = 0;  ///< from the centroid
 };
 
-void check(const Segments& segments) {
-  PEMA_CHECK(!segments.empty(), kInvalidArgument, "an index needs at least one segment");
-  for (const auto& segment : segments) {
-    PEMA_CHECK(segment != nullptr, kInvalidArgument, "a segment of an index is null");
-    const SegmentInfo& info = segment->info();
-    const SegmentInfo& first = segments[0]->info();
-    PEMA_CHECK(info.hidden == first.hidden && info.model == first.model && info.site == first.site,
-               kMismatch, "segment ", segment->digest().short_hex(),
-               " is of another base model, site or width than ", segments[0]->digest().short_hex(),
-               "; index segments of one base model together");
-  }
-  PEMA_CHECK(segments[0]->info().hidden <= kernels::ListCodes::kMaxCols, kUnsupported,
-             "keys of width ", segments[0]->info().hidden, " are too wide for an index (",
-             kernels::ListCodes::kMaxCols, " at most); search them without one");
-}
-
 }  // namespace
 
 /// Fills a SegmentIndex step by step.
@@ -193,7 +177,13 @@ class IndexBuilder {
 std::shared_ptr<const SegmentIndex> SegmentIndex::build(const Segments& segments,
                                                         kernels::ThreadPool& pool,
                                                         const IndexOptions& options) {
-  check(segments);
+  return make(segments, pool, options);
+}
+
+std::shared_ptr<SegmentIndex> SegmentIndex::make(const Segments& segments,
+                                                 kernels::ThreadPool& pool,
+                                                 const IndexOptions& options) {
+  check_segments(segments);
   std::shared_ptr<SegmentIndex> index(new SegmentIndex);
   for (const auto& segment : segments) {
     if (segment->info().keys != KeyType::kProductQuantised) index->segments_.push_back(segment);
@@ -201,6 +191,12 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::build(const Segments& segments
   PEMA_CHECK(!index->segments_.empty(), kInvalidArgument,
              "all segments are product-quantised; an index needs keys");
   index->name_segments();
+  index->kind_ = index->choose_codes(options);
+  index->set_budget(options.memory_budget);
+  if (index->kind_ == IndexCodes::kProduct) {
+    index->build_product(pool, options);
+    return index;
+  }
   index->codes_.cols = index->segments_[0]->info().hidden;
   IndexBuilder(*index, pool, options).run();
   index->set_views();

@@ -3,10 +3,8 @@
 #include <cereal/types/array.hpp>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 
 #include "pema/error.h"
-#include "src/core/atomic_file.h"
 #include "src/core/checked_math.h"
 #include "src/core/metadata.h"
 #include "src/core/object_file.h"
@@ -18,7 +16,6 @@ namespace {
 constexpr std::uint32_t kVersion = 1;
 constexpr std::int64_t kBlock = kernels::ListCodes::kBlock;
 constexpr std::size_t kMeasures = std::size(kMeasuredShares) * std::size(kRecallLevels);
-static_assert(sizeof(IndexMeasure) == 16);
 constexpr const char* kFix = "; remove the file, the index is built again";
 
 /// Metadata of an index. Sections: directory (digests [segments] of 32 bytes, sizes [segments] i64,
@@ -37,6 +34,13 @@ struct IndexMeta {
     archive(version, cols, segments, lists, blocks, payload);
   }
 };
+
+/// An IndexMeasure without a shortlist.
+struct StoredMeasure {
+  std::int64_t probes = 0;
+  double looked_at = 0;
+};
+static_assert(sizeof(StoredMeasure) == 16);
 
 template <typename T>
 void append(std::vector<std::byte>& out, std::span<const T> values) {
@@ -60,19 +64,25 @@ class Reader {
   std::span<const std::byte> bytes_;
 };
 
-bool finite_and_positive(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(),
-                     [](float v) { return std::isfinite(v) && v >= 0; });
+/// Of unit vectors all numbers are small; larger ones would make bounds that are no numbers.
+constexpr float kLargest = 1e6F;
+
+bool positive_and_small(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return v >= 0 && v <= kLargest; });
 }
 
 }  // namespace
 
 std::vector<std::byte> SegmentIndex::serialise() const {
+  if (kind_ == IndexCodes::kProduct) return serialise_product();
   std::vector<std::byte> directory;
   for (const Digest& digest : digests_) append<std::uint8_t>(directory, digest.bytes);
   append<std::int64_t>(directory, sizes_);
   append<std::int64_t>(directory, list_start_);
-  append<IndexMeasure>(directory, measures_);
+  for (const IndexMeasure& measure : measures_) {
+    const StoredMeasure stored{measure.probes, measure.looked_at};
+    append<StoredMeasure>(directory, {&stored, 1});
+  }
   std::vector<std::byte> numbers;
   append<float>(numbers, centroids_);
   append<float>(numbers, numbers_);
@@ -90,17 +100,30 @@ std::vector<std::byte> SegmentIndex::serialise() const {
 std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::span<const std::byte> bytes,
                                                              const Segments& segments,
                                                              const std::string& name) {
-  return parse(bytes, &segments, name);
+  return read(bytes, &segments, name, nullptr);
 }
 
 std::shared_ptr<const SegmentIndex> SegmentIndex::from_bytes(std::span<const std::byte> bytes,
                                                              const std::string& name) {
-  return parse(bytes, nullptr, name);
+  return read(bytes, nullptr, name, nullptr);
 }
 
-std::shared_ptr<const SegmentIndex> SegmentIndex::parse(std::span<const std::byte> bytes,
-                                                        const Segments* segments,
-                                                        const std::string& name) {
+std::shared_ptr<SegmentIndex> SegmentIndex::read(std::span<const std::byte> bytes,
+                                                 const Segments* segments, const std::string& name,
+                                                 std::shared_ptr<const void> owner) {
+  std::shared_ptr<SegmentIndex> index(new SegmentIndex);
+  if (core::claims_kind(bytes, core::ObjectKind::kProductIndex)) {
+    index->owner_ = std::move(owner);
+    index->read_product(bytes, segments, name);
+  } else {
+    index->read_int8(bytes, segments, name);
+  }
+  index->set_budget(0);
+  return index;
+}
+
+void SegmentIndex::read_int8(std::span<const std::byte> bytes, const Segments* segments,
+                             const std::string& name) {
   const core::ObjectParts parts = core::parse_object(bytes, core::ObjectKind::kSegmentIndex, name);
   const auto meta = core::decode_metadata<IndexMeta>(parts.meta, name);
   PEMA_CHECK(meta.version <= kVersion, kUnsupported, name, ": an index of version ", meta.version,
@@ -122,34 +145,40 @@ std::shared_ptr<const SegmentIndex> SegmentIndex::parse(std::span<const std::byt
   }
   PEMA_CHECK(core::payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
              ": its content is not what was written", kFix);
-  std::shared_ptr<SegmentIndex> index(new SegmentIndex);
   std::vector<Digest> digests;
   std::vector<std::int64_t> entries;
+  std::vector<StoredMeasure> measures;
   Reader directory(parts.sections[0]);
   directory.read(digests, meta.segments);
   directory.read(entries, meta.segments);
-  directory.read(index->list_start_, meta.lists + 1);
-  directory.read(index->measures_, kMeasures);
-  for (const auto& [probes, looked_at] : index->measures_) {
+  directory.read(list_start_, meta.lists + 1);
+  directory.read(measures, kMeasures);
+  for (const auto& [probes, looked_at] : measures) {
     PEMA_CHECK(probes >= 0 && probes <= meta.lists && std::isfinite(looked_at) && looked_at >= 0,
                kCorrupt, name, ": a measured cost makes no sense", kFix);
+    measures_.push_back({probes, looked_at, 0});
   }
-  index->codes_.cols = meta.cols;
-  if (segments != nullptr) {
-    index->adopt_segments(*segments, digests, entries, name);
-    PEMA_CHECK(index->segments_[0]->info().hidden == meta.cols, kCorrupt, name,
-               ": its width is not that of its segments", kFix);
-  } else {
-    index->name_digests(digests, entries, name);
-  }
+  codes_.cols = meta.cols;
+  know_segments(segments, digests, entries, meta.cols, name);
   Reader numbers(parts.sections[1]);
-  numbers.read(index->centroids_, meta.lists * meta.cols);
-  numbers.read(index->numbers_, 3 * places);
-  Reader(parts.sections[2]).read(index->code_bytes_, sizes[2]);
-  Reader(parts.sections[3]).read(index->ids_, 2 * places);
-  index->check_lists(meta.blocks, name);
-  index->set_views();
-  return index;
+  numbers.read(centroids_, meta.lists * meta.cols);
+  numbers.read(numbers_, 3 * places);
+  Reader(parts.sections[2]).read(code_bytes_, sizes[2]);
+  Reader(parts.sections[3]).read(ids_, 2 * places);
+  set_views();
+  check_lists(meta.blocks, name);
+}
+
+void SegmentIndex::know_segments(const Segments* segments, std::span<const Digest> digests,
+                                 std::span<const std::int64_t> entries, std::int64_t cols,
+                                 const std::string& name) {
+  if (segments == nullptr) {
+    name_digests(digests, entries, name);
+    return;
+  }
+  adopt_segments(*segments, digests, entries, name);
+  PEMA_CHECK(segments_[0]->info().hidden == cols, kCorrupt, name,
+             ": its width is not that of its segments", kFix);
 }
 
 void SegmentIndex::name_digests(std::span<const Digest> digests,
@@ -191,49 +220,30 @@ void SegmentIndex::adopt_segments(const Segments& segments, std::span<const Dige
 }
 
 void SegmentIndex::check_lists(std::int64_t blocks, const std::string& name) const {
+  PEMA_CHECK(
+      positive_and_small(numbers_) && std::all_of(centroids_.begin(), centroids_.end(),
+                                                  [](float v) { return std::abs(v) <= kLargest; }),
+      kCorrupt, name, ": a number is not finite, far too large, or negative", kFix);
+  check_keys(blocks, name);
+}
+
+void SegmentIndex::check_keys(std::int64_t blocks, const std::string& name) const {
   PEMA_CHECK(list_start_.front() == 0 && list_start_.back() == blocks &&
                  std::is_sorted(list_start_.begin(), list_start_.end()),
              kCorrupt, name, ": its lists overlap", kFix);
-  PEMA_CHECK(finite_and_positive(numbers_) && std::all_of(centroids_.begin(), centroids_.end(),
-                                                          [](float v) { return std::isfinite(v); }),
-             kCorrupt, name, ": a number is not finite, or negative", kFix);
-  const std::size_t places = ids_.size() / 2;
+  const std::size_t places = lists().segment.size();
   std::int64_t keys = 0;
   for (std::size_t place = 0; place < places; ++place) {
-    const std::int32_t segment = ids_[place];
+    const std::int32_t segment = lists().segment[place];
     if (segment == -1) continue;
-    const std::int32_t row = ids_[places + place];
-    PEMA_CHECK(
-        segment >= 0 && segment < std::ssize(segments_) && row >= 0 && row < size_of(segment),
-        kCorrupt, name, ": it names key ", row, " of segment ", segment, ", which does not exist",
-        kFix);
+    const std::int32_t row = lists().row[place];
+    PEMA_CHECK(segment >= 0 && segment < std::ssize(sizes_) && row >= 0 && row < size_of(segment),
+               kCorrupt, name, ": it names key ", row, " of segment ", segment,
+               ", which does not exist", kFix);
     ++keys;
   }
   PEMA_CHECK(keys == entries_, kCorrupt, name, ": it has ", keys, " keys, its segments have ",
              entries_, kFix);
-}
-
-std::shared_ptr<const SegmentIndex> SegmentIndex::open_or_build(const std::string& path,
-                                                                const Segments& segments,
-                                                                kernels::ThreadPool& pool,
-                                                                const IndexOptions& options,
-                                                                std::string& said) {
-  said.clear();
-  try {
-    if (std::filesystem::exists(path)) {
-      return from_bytes(core::MappedFile::open(path)->bytes(), segments, path);
-    }
-    said = path + ": there was no index; it was built";
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kCorrupt && error.code() != ErrorCode::kMismatch &&
-        error.code() != ErrorCode::kUnsupported) {
-      throw;
-    }
-    said = std::string(error.what()) + " (it was built again)";
-  }
-  auto index = build(segments, pool, options);
-  core::write_file_atomically(path, index->serialise());
-  return index;
 }
 
 }  // namespace pema::memory

@@ -134,7 +134,13 @@ RoundedKeys round_keys(const SegmentInfo& info, MatrixView<const float> keys,
 
 StoredKeys::StoredKeys(const SegmentParts& parts, std::shared_ptr<const Codebook> codebook,
                        const std::string& name)
-    : codebook_(std::move(codebook)), rows_(key_rows(parts)) {
+    : codebook_(std::move(codebook)), bytes_(parts.keys), rows_(key_rows(parts)) {
+  const bool blocks =
+      parts.info.keys == KeyType::kInt8 || parts.info.keys == KeyType::kProductQuantised;
+  unit_keys_ = blocks ? kBlock : 1;
+  const std::int64_t units = (parts.info.entries + unit_keys_ - 1) / unit_keys_;
+  unit_bytes_ = units == 0 ? 0 : std::ssize(bytes_) / units;
+  if (!blocks) plain_.keys = rows_;
   if (parts.info.keys == KeyType::kInt8) check_int8(parts, name);
   if (codebook_ == nullptr) return;
   check_padding(parts.keys, parts.info.entries, 1, name);
@@ -149,7 +155,13 @@ const float* StoredKeys::row(std::int64_t entry, float* buffer) const {
   return buffer;
 }
 
-const kernels::KeySet& StoredKeys::searchable() const {
+std::span<const std::byte> StoredKeys::stored(std::int64_t entry) const noexcept {
+  return bytes_.subspan(static_cast<std::size_t>(entry / unit_keys_ * unit_bytes_),
+                        static_cast<std::size_t>(unit_bytes_));
+}
+
+const kernels::KeySet& StoredKeys::searchable(KeepCodes keep) const {
+  if (keep == KeepCodes::kNo && unit_keys_ == 1) return plain_;
   std::call_once(once_, [&] {
     if (codebook_ != nullptr) {
       set_.product = &product_;
@@ -163,7 +175,7 @@ const kernels::KeySet& StoredKeys::searchable() const {
 }
 
 std::int64_t StoredKeys::search_bytes() const {
-  const kernels::KeySet& set = searchable();
+  const kernels::KeySet& set = searchable(KeepCodes::kYes);
   return set.product != nullptr ? 0 : set.codes->bytes();
 }
 

@@ -35,16 +35,22 @@ class StoredKeys {
 
   /// Key `entry` [d], where it lies or decoded into `buffer` [d].
   [[nodiscard]] const float* row(std::int64_t entry, float* buffer) const;
-  [[nodiscard]] const kernels::KeySet& searchable() const;
+  [[nodiscard]] const kernels::KeySet& searchable(KeepCodes keep) const;
+  /// The bytes in which key `entry` is stored, of int8 and product-quantised keys with its block.
+  [[nodiscard]] std::span<const std::byte> stored(std::int64_t entry) const noexcept;
   [[nodiscard]] std::int64_t search_bytes() const;
 
  private:
   std::shared_ptr<const Codebook> codebook_;
+  std::span<const std::byte> bytes_;
+  std::int64_t unit_bytes_ = 0;  ///< of a key or, of int8 and product-quantised keys, a block
+  std::int64_t unit_keys_ = 1;
   kernels::KeyRows rows_;
   kernels::ProductCodes product_;
   mutable std::once_flag once_;
   mutable kernels::KeyCodes codes_;
   mutable kernels::KeySet set_;
+  kernels::KeySet plain_;  ///< of float32 and float16 keys, without codes
 };
 
 }  // namespace pema::memory

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "pema/digest.h"
 #include "pema/error.h"
 
 namespace pema::fuzz {
@@ -37,6 +38,33 @@ namespace pema::fuzz {
   return object;
 }
 
+/// The same for kinds whose metadata ends with the SHA-256 of their sections (payload_digest),
+/// which is recomputed too, where the prologue's lengths allow it.
+[[nodiscard]] inline std::vector<std::byte> repaired_payload(std::span<const std::byte> data) {
+  constexpr std::size_t kPrologue = 128;
+  std::vector<std::byte> object = repaired(data);
+  if (object.size() < kPrologue) return object;
+  const auto padded = [](std::uint64_t size) { return (size + 63) / 64 * 64; };
+  const auto number_at = [&](std::size_t at) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, object.data() + at, sizeof value);
+    return value;
+  };
+  const std::uint64_t meta = number_at(16);
+  if (meta < 32 || meta > object.size() - kPrologue) return object;
+  std::uint64_t at = kPrologue + padded(meta);
+  Sha256 hash;
+  for (std::size_t section = 0; section < 4; ++section) {
+    const std::uint64_t size = number_at(40 + 8 * section);
+    if (at > object.size() || size > object.size() - at) return object;
+    hash.update(std::span(object).subspan(at, size));
+    at += padded(size);
+  }
+  const Digest digest = hash.finish();
+  std::memcpy(object.data() + kPrologue + meta - 32, digest.bytes.data(), 32);
+  return repaired(object);
+}
+
 /// Stops the fuzzer when an invariant does not hold.
 inline void require(bool holds) {
   if (!holds) __builtin_trap();
@@ -61,6 +89,13 @@ int read_object(const std::uint8_t* data, std::size_t size, const Read& read) {
     accept_or_refuse([&] { read(object); });
   }
   return 0;
+}
+
+/// Gives it with its payload's digest repaired as well.
+template <typename Read>
+int read_object_with_payload(const std::uint8_t* data, std::size_t size, const Read& read) {
+  accept_or_refuse([&] { read(repaired_payload(std::as_bytes(std::span(data, size)))); });
+  return read_object(data, size, read);
 }
 
 }  // namespace pema::fuzz

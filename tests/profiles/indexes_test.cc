@@ -104,6 +104,52 @@ TEST_F(Indexes, AWholeOneIsLeftAloneAndTheOthersAreBuiltAgainAndSaid) {
   EXPECT_TRUE(store.verify().empty());
 }
 
+TEST_F(Indexes, CodesAreThoseThatWereAskedForAndStay) {
+  const RecallIndexDraft draft{.name = "all", .scope = IndexScope::kEverybody};
+  const auto built = [&](const RecallIndexOptions& options) {
+    const BuiltRecallIndex result = store.build_index(draft, options);
+    const RecallIndexInfo info = describe(*store.load_index(result.record));
+    EXPECT_EQ(info.bytes, result.record.memory_bytes);
+    EXPECT_EQ(info.hidden, 4);
+    EXPECT_EQ(info.lists, result.record.lists);
+    return !result.built.empty();
+  };
+  const auto codes = [&] {
+    const auto found = codes_in_file(store.object_path(store.find_index("all")->digest));
+    return found ? std::pair(found->codes, found->bytes_per_key)
+                 : std::pair(IndexCodes::kAuto, std::int64_t{0});
+  };
+  const auto product = [](std::int64_t bytes) { return std::pair(IndexCodes::kProduct, bytes); };
+  const auto int8 = std::pair(IndexCodes::kInt8, std::int64_t{0});
+  EXPECT_TRUE(built({.codes = IndexCodes::kProduct, .bytes_per_key = 2}));
+  EXPECT_EQ(codes(), product(2));
+  EXPECT_FALSE(built({})) << "any codes will do";
+  EXPECT_FALSE(built({.codes = IndexCodes::kProduct, .bytes_per_key = 3})) << "in parts of 2 too";
+  EXPECT_TRUE(built({.codes = IndexCodes::kProduct, .bytes_per_key = 4}));
+  EXPECT_EQ(codes(), product(4));
+  EXPECT_TRUE(built({.codes = IndexCodes::kProduct, .bytes_per_key = 2}));
+  enrol("dan", pool, 6);
+  EXPECT_TRUE(built({}));
+  EXPECT_EQ(codes(), product(2)) << "as before";
+  EXPECT_TRUE(built({.codes = IndexCodes::kInt8}));
+  EXPECT_EQ(codes(), int8);
+  EXPECT_FALSE(built({.codes = IndexCodes::kInt8}));
+  const std::int64_t enough = 2 * 24 * store.find_index("all")->entries;
+  EXPECT_FALSE(built({.memory_budget = enough}));
+  EXPECT_TRUE(built({.bytes_per_key = 2, .memory_budget = enough - 1}));
+  EXPECT_EQ(codes(), product(2));
+  EXPECT_FALSE(built({.bytes_per_key = 2, .memory_budget = enough - 1}));
+  expect_error(ErrorCode::kOverBudget, [&] { (void)built({.memory_budget = 100}); });
+  expect_error(ErrorCode::kInvalidArgument, [&] { (void)built({.bytes_per_key = 0}); });
+  EXPECT_EQ(codes(), product(2)) << "what is refused changes nothing";
+  std::filesystem::resize_file(store.object_path(store.find_index("all")->digest), 100);
+  EXPECT_EQ(codes().first, IndexCodes::kAuto) << "the file does not say";
+  EXPECT_TRUE(built({}));
+  EXPECT_EQ(codes(), int8);
+  EXPECT_TRUE(store.verify().empty());
+  EXPECT_EQ(staged(), 0);
+}
+
 TEST_F(Indexes, TwoNamesMayHaveOneContent) {
   const RecallIndexRecord one = build("one", {docs.id});
   EXPECT_EQ(build("two", {docs.id}).digest, one.digest);

@@ -59,6 +59,33 @@ TEST_F(IndexCommands, OneIsBuiltListedShownAndRemoved) {
   EXPECT_EQ(index({"rm", "manuals"}).status, 3);
 }
 
+TEST_F(IndexCommands, CodesAreChosenByNameOrByABudget) {
+  const nlohmann::json plain = build({"all", "--all"});
+  EXPECT_EQ(plain["codes"], "int8");
+  EXPECT_TRUE(plain["bytes_per_key"].is_null());
+  const nlohmann::json made =
+      build({"all", "--codes", "product", "--bytes-per-key", "2", "--recall", "0.9"});
+  EXPECT_EQ(made["codes"], "product");
+  EXPECT_EQ(made["bytes_per_key"], 2);
+  EXPECT_THAT(made["built"].get<std::string>(), HasSubstr("other options"));
+  EXPECT_TRUE(build({"all"})["built"].is_null()) << "as it was asked for";
+  EXPECT_EQ(index({"ls", "--json"}).json()["indexes"][0]["codes"], "product");
+  EXPECT_THAT(index({"show", "all"}).out, HasSubstr("product codes of 2 bytes\n"));
+  EXPECT_THAT(index({"build", "all", "--recall", "1"}).out, HasSubstr("below 1 alone"));
+  const std::string roomy = std::to_string(64 << 20);
+  EXPECT_EQ(build({"small", "--all", "--budget", roomy})["codes"], "int8");
+  const Outcome tight = index({"build", "small", "--all", "--budget", "100"});
+  EXPECT_EQ(tight.status, index({"build", "new", "--all", "--budget", "100"}).status);
+  EXPECT_THAT(tight.err, HasSubstr("more than half of the budget"));
+  EXPECT_EQ(index({"build", "x", "--all", "--codes", "pq"}).status, 2);
+  EXPECT_EQ(index({"build", "x", "--all", "--codes", "product", "--bytes-per-key", "65"}).status,
+            2);
+  const Outcome lost = index({"build", "x", "--all", "--bytes-per-key", "16"});
+  EXPECT_EQ(lost.status, 2);
+  EXPECT_THAT(lost.err, HasSubstr("--codes product"));
+  EXPECT_FALSE(speak({"--index", "all"}).json()["index"].is_null());
+}
+
 TEST_F(IndexCommands, WhatMakesNoSenseIsRefused) {
   EXPECT_EQ(index({"build", "auto", "--all"}).status, 2);
   EXPECT_EQ(index({"build", "x", "--all", "--segments", "handbook"}).status, 2);

@@ -24,10 +24,16 @@ memories and pays. It is never needed: what it lacks is scanned, and it goes wit
 are made of the keys, so it is as personal as they are; bundles do not carry it. The same command again leaves an index alone that is
 whole and has all its segments; NAME alone builds an index again as it was asked for.
 
+--codes int8 keeps d + 20 bytes of every key in memory. --codes product keeps tens of bytes and serves a wanted recall below 1 alone: what
+it finds, and its distances, come from the stored keys. auto, the default, takes int8 where that fits half of --budget, or there is none,
+and otherwise product; an index that is there keeps its codes unless --codes or --budget says otherwise.
+
 Examples:
   pema memory index build manuals --segments handbook,faq
   pema memory index build team --own-of people --recall 0.95
   pema memory index build everything --all
+  pema memory index build everything --all --codes product --bytes-per-key 24 --recall 0.95
+  pema memory index build everything --all --budget 1G --recall 0.95
   pema memory index build manuals
   pema memory index show manuals --json | jq .missing)";
 
@@ -38,6 +44,9 @@ struct BuildOptions {
   bool everybody = false;
   std::optional<double> recall;
   std::int64_t lists = 0;
+  std::string codes = "auto";
+  std::optional<std::int64_t> bytes_per_key;
+  std::int64_t budget = 0;
 };
 
 std::string scope_text(const RecallIndexRecord& index) {
@@ -64,7 +73,8 @@ const char* scope_name(IndexScope scope) {
   return "segments";
 }
 
-Json index_json(const RecallIndexRecord& index) {
+Json index_json(const Store& store, const RecallIndexRecord& index) {
+  const auto codes = codes_in_file(store.object_path(index.digest));
   Json document;
   document["name"] = index.name;
   document["digest"] = index.digest.hex();
@@ -75,6 +85,9 @@ Json index_json(const RecallIndexRecord& index) {
   document["entries"] = index.entries;
   document["hidden"] = index.hidden;
   document["lists"] = index.lists;
+  document["codes"] = codes ? Json(to_string(codes->codes)) : Json();
+  document["bytes_per_key"] =
+      codes && codes->codes == IndexCodes::kProduct ? Json(codes->bytes_per_key) : Json();
   document["segments"] = index.segments;
   document["bytes"] = index.bytes;
   document["memory_bytes"] = index.memory_bytes;
@@ -99,30 +112,53 @@ RecallIndexDraft draft_of(const Store& store, const BuildOptions& options) {
   return draft;
 }
 
+/// ", int8 codes"; nothing where the file does not say.
+std::string codes_text(const Store& store, const RecallIndexRecord& index) {
+  const auto codes = codes_in_file(store.object_path(index.digest));
+  if (!codes) return "";
+  if (codes->codes == IndexCodes::kInt8) return ", int8 codes";
+  return message(", product codes of ", codes->bytes_per_key, " bytes",
+                 index.wanted_recall < 1 ? "" : " (for a wanted --recall below 1 alone)");
+}
+
+RecallIndexOptions index_options(Context& context, const BuildOptions& options) {
+  PEMA_CHECK(!options.bytes_per_key || options.codes == "product" ||
+                 (options.codes == "auto" && options.budget > 0),
+             kInvalidArgument,
+             "--bytes-per-key is of product codes; add --codes product, or --budget to choose them "
+             "where memory is short");
+  RecallIndexOptions out;
+  out.lists = options.lists;
+  out.threads = context.options.threads;
+  out.progress = &context.progress();
+  out.codes = parse_index_codes(options.codes);
+  out.bytes_per_key = options.bytes_per_key.value_or(out.bytes_per_key);
+  out.memory_budget = options.budget;
+  return out;
+}
+
 int run_build(Context& context, const BuildOptions& options) {
   PEMA_CHECK(options.name != "auto" && options.name != "off", kInvalidArgument, "--index ",
              options.name, " has a meaning of its own; choose another name for the index");
   Store& store = context.store();
   const RecallIndexDraft draft = draft_of(store, options);
   const auto start = std::chrono::steady_clock::now();
-  const BuiltRecallIndex built = store.build_index(draft, {.lists = options.lists,
-                                                           .threads = context.options.threads,
-                                                           .progress = &context.progress()});
+  const BuiltRecallIndex built = store.build_index(draft, index_options(context, options));
   context.end_progress();
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const RecallIndexRecord& index = built.record;
   if (context.options.json) {
-    Json document = index_json(index);
+    Json document = index_json(store, index);
     document["built"] = built.built.empty() ? Json() : Json(built.built);
     document["seconds"] = seconds;
     print_json(document);
     return 0;
   }
   print(message("index ", printable(index.name), ": ", index.entries, " keys of ", index.segments,
-                index.segments == 1 ? " segment, " : " segments, ", index.lists, " lists, ",
-                format_bytes(index.bytes), " on disk, ", format_bytes(index.memory_bytes),
-                " in memory; ",
+                index.segments == 1 ? " segment, " : " segments, ", index.lists, " lists",
+                codes_text(store, index), ", ", format_bytes(index.bytes), " on disk, ",
+                format_bytes(index.memory_bytes), " in memory; ",
                 built.built.empty() ? std::string("it was whole and was left alone")
                                     : built.built + " in " + format_duration(seconds),
                 "\n"));
@@ -130,11 +166,14 @@ int run_build(Context& context, const BuildOptions& options) {
 }
 
 int run_ls(Context& context) {
-  const std::vector<RecallIndexRecord> indexes = context.store(OpenMode::kReadOnly).indexes();
+  const Store& store = context.store(OpenMode::kReadOnly);
+  const std::vector<RecallIndexRecord> indexes = store.indexes();
   if (context.options.json) {
     Json document;
     document["indexes"] = Json::array();
-    for (const RecallIndexRecord& index : indexes) document["indexes"].push_back(index_json(index));
+    for (const RecallIndexRecord& index : indexes) {
+      document["indexes"].push_back(index_json(store, index));
+    }
     print_json(document);
     return 0;
   }
@@ -162,7 +201,7 @@ int run_show(Context& context, const std::string& name) {
     missing.push_back(segment.name.empty() ? segment.digest.short_hex() : segment.name);
   }
   if (context.options.json) {
-    Json document = index_json(index);
+    Json document = index_json(store, index);
     document["held"] = Json::array();
     for (const Digest& digest : held) document["held"].push_back(digest.hex());
     document["missing"] = missing;
@@ -172,9 +211,10 @@ int run_show(Context& context, const std::string& name) {
   print(message("index      ", printable(index.name), "\nover       ", scope_text(index), ", ",
                 index.segments, index.segments == 1 ? " segment" : " segments", "\ndigest     ",
                 index.digest.hex(), "\nmodel      ", index.model.hex(), "\nkeys       ",
-                index.entries, ", d = ", index.hidden, ", in ", index.lists, " lists\nrecall     ",
-                format_fixed(index.wanted_recall, 4), "\nsize       ", format_bytes(index.bytes),
-                ", in memory ", format_bytes(index.memory_bytes), "\nolder than ", missing.size(),
+                index.entries, ", d = ", index.hidden, ", in ", index.lists, " lists",
+                codes_text(store, index), "\nrecall     ", format_fixed(index.wanted_recall, 4),
+                "\nsize       ", format_bytes(index.bytes), ", in memory ",
+                format_bytes(index.memory_bytes), "\nolder than ", missing.size(),
                 " segments, which are scanned beside it",
                 missing.empty() ? "" : "; build it again to take them in", "\nfile       ",
                 store.object_path(index.digest), "\n"));
@@ -223,6 +263,19 @@ void add_memory_index(Command memory, Context& context) {
       .within(1e-6, 1.0);
   build.option("--lists", options->lists, "Lists of keys (default: one for 1,000 keys)")
       .within(0, 1 << 20);
+  build
+      .option("--codes", options->codes,
+              "What is kept of a key: int8, product, or auto (int8 where memory is not short)")
+      .one_of({"auto", "int8", "product"});
+  build
+      .option("--bytes-per-key", options->bytes_per_key,
+              "Bytes of a key in product codes (default: 32)")
+      .within(1, 64);
+  build
+      .parsed_option(
+          "--budget", [options](const std::string& text) { options->budget = parse_bytes(text); },
+          "Bytes of memory to build it in; its codes may take half (default: no limit)")
+      .called("SIZE");
   build.footer(kFooter);
   build.runs(context, [&context, options] { return run_build(context, *options); });
 

@@ -1,0 +1,17 @@
+/// Centroids of the parts of vectors: FAISS's k-means, seen by learn_codebook.cc alone.
+#pragma once
+
+#include <vector>
+
+#include "pema/codebook.h"
+#include "pema/tensor_view.h"
+
+namespace pema::memory {
+
+/// 256 centroids of each of options.parts parts of the rows [n, d], n at least 256, as
+/// Codebook::make takes them [d, 256]; every number in [-1, 1]. The same for the same rows. Throws
+/// kInterrupted.
+[[nodiscard]] std::vector<float> learn_parts(const Matrix<float>& rows,
+                                             const CodebookOptions& options, Progress* progress);
+
+}  // namespace pema::memory
