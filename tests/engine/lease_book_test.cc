@@ -56,6 +56,14 @@ TEST_F(Book, ALeaseHoldsWhatTheProfileSays) {
   EXPECT_FALSE(lease->inert());
 }
 
+TEST_F(Book, WhoIsEnrolledAfterTheBookWasMadeIsFound) {
+  LeaseBook book(store, model.info);
+  enrol("ben", {shared.id});
+  EXPECT_EQ(book.acquire("ben")->generation, 1);
+  enrol("ben", {shared.id}, OnExisting::kReplace);
+  EXPECT_EQ(book.acquire("ben")->generation, 2);
+}
+
 TEST_F(Book, TheGateComesFromThePoolWhereTheProfileUsesIt) {
   const auto gate = std::make_shared<const MixtureGate>(random_gate(random));
   const auto plain = store.load_pool(pool.id);
