@@ -63,6 +63,7 @@ Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions&
   if (mode != OpenMode::kReadWrite) return;
   objects_.sweep();
   sweep_doomed();
+  static_cast<void>(empty_erased_log());
 }
 
 void Registry::require_writable() const {

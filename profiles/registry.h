@@ -104,6 +104,18 @@ class Registry {
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
   bool remove_profile(std::string_view name);
 
+  // People who left (registry_leaving.cc).
+  /// The last generation that an erased name may have had; 0 when nobody was erased.
+  [[nodiscard]] std::int64_t generation_floor();
+  /// Drops the hash of a removed name, whose generation the floor takes over. True when there was
+  /// one. Expects a transaction.
+  bool forget_removed_name(std::string_view name);
+  /// A number of table `leaving`.
+  [[nodiscard]] std::int64_t leaving(std::string_view name);
+  void set_leaving(std::string_view name, std::int64_t value);
+  /// Empties the log when it holds erased rows. False when somebody who reads keeps it.
+  bool empty_erased_log();
+
   // Checks (store_verify.cc).
   [[nodiscard]] std::vector<Damage> verify(VerifyDepth depth);
 
@@ -113,6 +125,9 @@ class Registry {
   ObjectFolder objects_;
   core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads
 };
+
+/// Key of a removed name: enough to recognise it, and not the name.
+[[nodiscard]] std::vector<std::byte> name_hash(std::string_view name);
 
 /// Throws kInvalidArgument when a text is longer than the store keeps.
 void check_text(std::string_view text, std::string_view what);

@@ -26,13 +26,6 @@ ProfileRecord read_profile(const sqlite::Query& row) {
   return record;
 }
 
-/// Key of a removed name: enough to recognise it, and not the name.
-std::vector<std::byte> name_hash(std::string_view name) {
-  const Digest digest = sha256(name);
-  const auto bytes = std::as_bytes(std::span(digest.bytes)).first(16);
-  return {bytes.begin(), bytes.end()};
-}
-
 /// Writes a run of drafts; remembers what several of them refer to.
 class Writer {
  public:
@@ -140,10 +133,11 @@ class Writer {
     }
     sqlite::Query removed =
         database_.query("DELETE FROM removed WHERE name_hash = ?1 RETURNING generation");
-    if (!removed->bind(1, name_hash(draft.name)).step()) return 1;
+    const std::int64_t floor = registry_.generation_floor();
+    if (!removed->bind(1, name_hash(draft.name)).step()) return floor + 1;
     const std::int64_t last = removed->integer(0);
     removed->run();
-    return last + 1;
+    return std::max(last, floor) + 1;
   }
 
   Registry& registry_;
@@ -156,6 +150,12 @@ class Writer {
 };
 
 }  // namespace
+
+std::vector<std::byte> name_hash(std::string_view name) {
+  const Digest digest = sha256(name);
+  const auto bytes = std::as_bytes(std::span(digest.bytes)).first(16);
+  return {bytes.begin(), bytes.end()};
+}
 
 void Registry::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing) {
   Writer writer(*this, on_existing);

@@ -117,6 +117,8 @@ struct Damage {
   std::string why;   ///< with the fix
 };
 
+struct ErasureOptions;  // pema/erasure.h
+struct ErasureReceipt;
 struct BackupOptions;  // pema/backup.h
 struct BackupRecord;
 struct ScrubOptions;
@@ -212,6 +214,16 @@ class Store {
   /// writing deletes them. Throws kIo when a file cannot be deleted: the profile is gone then, and
   /// the next opening for writing tries again.
   bool remove_profile(std::string_view name);
+  /// remove_profile, and then everything else that is hers: the hash of her name, the log, what
+  /// pages keep of deleted rows, what this Store has of her in memory. The receipt names each place
+  /// and what is left to do; an absent name gives one too, so that a removed person can be erased
+  /// afterwards. Memory managers and their leases are the caller's (erase_from_memory). The first
+  /// erasure in a store that an older program wrote rewrites registry.db once. Throws as
+  /// remove_profile, but tells of files that cannot be deleted in the receipt.
+  ErasureReceipt erase_profile(std::string_view name, const ErasureOptions& options);
+  /// Does what receipts left pending, as far as nobody stands in the way. True when nothing is
+  /// left. So does every opening for writing. Throws kIo.
+  bool finish_erasures();
 
   /// Writes one profile with everything it needs (pool, segments unless `with_segments` is false)
   /// as one file, atomically. Throws kNotFound, kCorrupt, kIo, kDiskFull.

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "pema/error.h"
+#include "profiles/sqlite/clean_memory.h"
+#include "profiles/sqlite/clean_vfs.h"
 #include "profiles/sqlite/errors.h"
 
 namespace pema::profiles::sqlite {
@@ -45,12 +47,12 @@ bool log_has_content(const std::string& path) {
 
 Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds,
                    Durability durability)
-    : path_(path), mode_(mode) {
+    : path_(path), mode_(mode), busy_milliseconds_(busy_milliseconds), durability_(durability) {
   PEMA_CHECK(mode == OpenMode::kCreate || ::access(path.c_str(), F_OK) == 0, kNotFound, path,
              ": there is no such file");
   try {
-    open(busy_milliseconds);
-    configure(busy_milliseconds, durability);
+    open();
+    configure();
   } catch (...) {
     close();
     throw;
@@ -59,7 +61,8 @@ Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds
 
 Database::~Database() { close(); }
 
-void Database::open(int busy_milliseconds) {
+void Database::open() {
+  static_cast<void>(use_clean_memory());
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   std::string name = path_;
   if (mode_ == OpenMode::kCreate) flags |= SQLITE_OPEN_CREATE;
@@ -74,15 +77,17 @@ void Database::open(int busy_milliseconds) {
       name = "file:" + uri_path(path_) + "?immutable=1";
     }
   }
-  const int code = sqlite3_open_v2(name.c_str(), &handle_, flags, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &handle_, flags, clean_vfs());
   if (code != SQLITE_OK) raise(code, "opening it");
-  sqlite3_busy_timeout(handle_, busy_milliseconds);
+  // SQLite's own small blocks would keep what was in them until the connection ends.
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_LOOKASIDE, nullptr, 0, 0);
+  sqlite3_busy_timeout(handle_, busy_milliseconds_);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
 }
 
-void Database::configure(int busy_milliseconds, Durability durability) {
+void Database::configure() {
   // No mmap_size: it saves 0.4 us a lookup, and an unreadable sector would be a SIGBUS.
   // synchronous=FULL syncs the log at every commit, NORMAL only before it moves into the file: a
   // power cut then takes whole commits from the end.
@@ -90,22 +95,25 @@ void Database::configure(int busy_milliseconds, Durability durability) {
       "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
       "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON;"
       "PRAGMA synchronous=" +
-      std::string(durability == Durability::kDurable ? "FULL" : "NORMAL"));
+      std::string(durability_ == Durability::kDurable ? "FULL" : "NORMAL"));
+  PEMA_CHECK(integer("PRAGMA secure_delete") == 1, kUnsupported, path_,
+             ": this SQLite does not overwrite deleted rows (PRAGMA secure_delete); use one that "
+             "was built with it, such as Debian's");
   if (mode_ == OpenMode::kReadOnly) {
     execute("PRAGMA query_only=ON");
     static_cast<void>(integer("SELECT count(*) FROM sqlite_schema"));
     return;
   }
-  turn_log_on(busy_milliseconds);
+  turn_log_on();
   PEMA_CHECK(sqlite3_db_readonly(handle_, "main") == 0, kIo, path_,
              ": cannot be written; fix the permissions of the file and its folder, or open the "
              "store read-only");
 }
 
-void Database::turn_log_on(int busy_milliseconds) {
+void Database::turn_log_on() {
   // Two who open a new file at once both hold what the other one needs here, so SQLite does not
   // wait: it answers "busy" at once.
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_milliseconds);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_milliseconds_);
   while (true) {
     const int code = sqlite3_exec(handle_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
     if (code == SQLITE_OK) return;
@@ -163,6 +171,13 @@ bool Database::checkpoint() {
   if (primary_code(code) == SQLITE_BUSY || primary_code(code) == SQLITE_LOCKED) return false;
   if (code != SQLITE_OK) raise(code, "moving the log into it");
   return true;
+}
+
+void Database::renew() {
+  Database fresh(path_, mode_ == OpenMode::kCreate ? OpenMode::kReadWrite : mode_,
+                 busy_milliseconds_, durability_);
+  statements_.clear();
+  std::swap(handle_, fresh.handle_);
 }
 
 void Database::sync_log() {

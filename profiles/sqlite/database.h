@@ -53,6 +53,12 @@ class Database {
   /// when one was in the way.
   bool checkpoint();
 
+  /// Takes a new connection in place of this one, so that nothing stays in memory of what passed
+  /// through: pages, bound values, room to build rows in. All of it is zeroed where
+  /// use_clean_memory() is true. No Query and no transaction may live. Throws as the constructor;
+  /// the old connection then stays.
+  void renew();
+
   /// Every commit so far, also of other processes and of those that sync nothing, survives a power
   /// cut once this returns. Throws as raise.
   void sync_log();
@@ -76,15 +82,17 @@ class Database {
     bool operator==(const Stamp&) const = default;
   };
 
-  void open(int busy_milliseconds);
-  void configure(int busy_milliseconds, Durability durability);
-  void turn_log_on(int busy_milliseconds);
+  void open();
+  void configure();
+  void turn_log_on();
   void close() noexcept;
   [[nodiscard]] Stamp stamp() const;
   void check_unchanged() const;
 
   std::string path_;
   OpenMode mode_;
+  int busy_milliseconds_;
+  Durability durability_;
   bool immutable_ = false;
   Stamp stamp_;
   sqlite3* handle_ = nullptr;

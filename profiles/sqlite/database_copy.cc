@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "pema/error.h"
+#include "profiles/sqlite/clean_vfs.h"
 #include "profiles/sqlite/database.h"
 #include "profiles/sqlite/errors.h"
 #include "src/core/file_system.h"
@@ -27,7 +28,7 @@ Connection create(const std::string& path) {
   int code = sqlite3_open_v2(
       path.c_str(), &handle,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-      nullptr);
+      clean_vfs());
   Connection connection(handle);
   if (code == SQLITE_OK) {
     code = sqlite3_exec(handle, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", nullptr, nullptr,

@@ -5,30 +5,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 
+#include "pema/erasure.h"
 #include "pema/memory_manager.h"
-#include "src/core/object_file.h"
+#include "tests/support/memory_search.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_pool.h"
 
 namespace pema::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
-// Sought bytes are only kept masked, so that the search does not find itself.
-constexpr unsigned char kMask = 0x5A;
-using Masked = std::array<unsigned char, 64>;
+constexpr std::size_t kSought = 64;
 
 /// Runs in the other process: the person, and the masked first bytes of her first key.
 void make_person(const std::string& folder) {
@@ -42,56 +32,9 @@ void make_person(const std::string& folder) {
   draft.schedule.lambda_own = 0.5;
   draft.own_segments = {own};
   store.put_profile(draft);
-  Masked masked;
-  std::memcpy(masked.data(), own->keys().row(0), masked.size());
-  for (unsigned char& byte : masked) byte ^= kMask;
+  const MaskedBytes key = masked(own->keys().row(0), kSought);
   std::ofstream(folder + "/masked", std::ios::binary)
-      .write(reinterpret_cast<const char*>(masked.data()), masked.size());
-}
-
-bool is_there(const unsigned char* begin, const unsigned char* end, const Masked& masked) {
-  const unsigned char first = masked[0] ^ kMask;
-  while (end - begin >= std::ssize(masked)) {
-    begin = static_cast<const unsigned char*>(
-        std::memchr(begin, first, static_cast<std::size_t>(end - begin) - masked.size() + 1));
-    if (begin == nullptr) return false;
-    std::size_t same = 1;
-    while (same < masked.size() && (begin[same] ^ kMask) == masked[same]) ++same;
-    if (same == masked.size()) return true;
-    ++begin;
-  }
-  return false;
-}
-
-/// Where in this process's readable memory the bytes are; nothing when nowhere.
-std::optional<std::string> found_in_memory(const Masked& masked) {
-  std::ifstream maps("/proc/self/maps");
-  std::string line;
-  while (std::getline(maps, line)) {
-    unsigned long begin = 0;
-    unsigned long end = 0;
-    char readable = '-';
-    if (std::sscanf(line.c_str(), "%lx-%lx %c", &begin, &end, &readable) != 3) continue;
-    const bool kernels_own = line.find("[v") != std::string::npos;
-    if (readable != 'r' || kernels_own) continue;
-    if (is_there(reinterpret_cast<const unsigned char*>(begin),
-                 reinterpret_cast<const unsigned char*>(end), masked)) {
-      return line;
-    }
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> found_in_files(const std::string& folder, const Masked& masked) {
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (!entry.is_regular_file()) continue;
-    // Mapped, not read: a copy on the heap would be found there later.
-    const auto file = core::MappedFile::open(entry.path().string());
-    const auto* const begin = reinterpret_cast<const unsigned char*>(file->bytes().data());
-    const bool found = is_there(begin, begin + file->bytes().size(), masked);
-    if (found) return entry.path().string();
-  }
-  return std::nullopt;
+      .write(reinterpret_cast<const char*>(key.data()), kSought);
 }
 
 TEST(Erasure, NothingOfAPersonsKeysIsLeftInFilesOrMemory) {
@@ -106,9 +49,9 @@ TEST(Erasure, NothingOfAPersonsKeysIsLeftInFilesOrMemory) {
   int status = 1;
   ASSERT_EQ(waitpid(other, &status, 0), other);
   ASSERT_EQ(status, 0);
-  Masked masked;
+  MaskedBytes key(kSought);
   std::ifstream(root + "/masked", std::ios::binary)
-      .read(reinterpret_cast<char*>(masked.data()), masked.size());
+      .read(reinterpret_cast<char*>(key.data()), kSought);
 
   const TinyModel model;
   Store store = Store::open(root + "/store", OpenMode::kReadWrite);
@@ -122,14 +65,18 @@ TEST(Erasure, NothingOfAPersonsKeysIsLeftInFilesOrMemory) {
     Engine engine(model.info, model.head, {.threads = 1});
     (void)run_step(engine, TinyBatch(model, {lease.get()}).view());
   }
-  EXPECT_TRUE(found_in_files(root + "/store", masked).has_value());
-  EXPECT_TRUE(found_in_memory(masked).has_value()) << "the lease has the keys mapped";
-  EXPECT_TRUE(store.remove_profile("ann"));
-  const MemoryErasure receipt = memory->erase(segment);
-  EXPECT_GT(receipt.leased_bytes, 0) << "a lease may still speak";
+  EXPECT_TRUE(found_in_files(root + "/store", key).has_value());
+  EXPECT_TRUE(found_in_memory(key).has_value()) << "the lease has the keys mapped";
+  ErasureReceipt receipt = store.erase_profile("ann", {});
+  EXPECT_TRUE(receipt.complete());
+  ASSERT_FALSE(receipt.in_memory.empty());
+  EXPECT_EQ(receipt.in_memory.back(), segment);
+  erase_from_memory(*memory, receipt);
+  EXPECT_FALSE(receipt.complete()) << "a lease may still speak";
+  EXPECT_EQ(receipt.places.back().place, ErasurePlace::kServingMemory);
   lease.reset();
-  EXPECT_EQ(found_in_files(root + "/store", masked), std::nullopt);
-  EXPECT_EQ(found_in_memory(masked), std::nullopt);
+  EXPECT_EQ(found_in_files(root + "/store", key), std::nullopt);
+  EXPECT_EQ(found_in_memory(key), std::nullopt);
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+-- Schema 4: kept for the index TABLE of the store's segments.

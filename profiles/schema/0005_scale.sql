@@ -1,0 +1,1 @@
+-- Schema 5: kept for the packed TABLE of profiles.

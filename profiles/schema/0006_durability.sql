@@ -1,0 +1,1 @@
+-- Schema 6: kept for the TABLE of backups.

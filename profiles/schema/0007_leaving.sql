@@ -1,0 +1,12 @@
+-- Schema 7: what the store knows about people having left (docs/decisions/0014-leaving.md); nothing here says who.
+
+CREATE TABLE leaving (
+  name  TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+
+-- generation: a new profile begins after this one, so that no generation of an erased name is used twice and its hash need not be kept.
+-- log: 1 from an erasure's commit until the log that holds the erased rows is emptied.
+-- clean: 1 when no page of the file was ever written by a program that left old rows in unused room.
+INSERT INTO leaving (name, value) VALUES ('generation', 0), ('log', 0),
+  ('clean', NOT EXISTS (SELECT 1 FROM profile) AND NOT EXISTS (SELECT 1 FROM removed) AND NOT EXISTS (SELECT 1 FROM segment));
