@@ -5,6 +5,7 @@
 #include "pema/error.h"
 #include "profiles/bundle_meta.h"
 #include "profiles/migrations.h"
+#include "profiles/store_copy.h"
 #include "src/core/file_system.h"
 
 namespace pema::profiles {
@@ -34,8 +35,11 @@ std::string prepare_folder(const std::string& folder, OpenMode mode) {
 
 /// A missing file is a missing store; say so in the user's words.
 std::string require_store(const std::string& registry, const std::string& folder, OpenMode mode) {
-  PEMA_CHECK(mode == OpenMode::kCreate || std::filesystem::exists(registry), kNotFound, folder,
-             ": there is no store here (", registry, " is missing); create one with `pema init`");
+  const bool missing = mode != OpenMode::kCreate && !std::filesystem::exists(registry);
+  PEMA_CHECK(!missing || !std::filesystem::exists(folder + "/" + kUnfinishedRegistry), kNotFound,
+             folder, ": this is an unfinished backup or restore and no store; run it again");
+  PEMA_CHECK(!missing, kNotFound, folder, ": there is no store here (", registry,
+             " is missing); create one with `pema init`");
   return registry;
 }
 

@@ -6,7 +6,7 @@
 #include "pema/backup.h"
 #include "pema/erasure.h"
 #include "profiles/sqlite/clean_memory.h"
-#include "profiles/sqlite/clean_vfs.h"
+#include "profiles/sqlite/page_gap.h"
 #include "profiles/sqlite/transaction.h"
 #include "profiles/store_impl.h"
 

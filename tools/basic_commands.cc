@@ -8,6 +8,7 @@
 #include "tools/commands/plan.h"
 #include "tools/commands/pool.h"
 #include "tools/commands/profile.h"
+#include "tools/commands/store.h"
 #include "tools/commands/tune.h"
 #include "tools/program.h"
 
@@ -19,6 +20,7 @@ void add_basic_commands(Command app, Context& context) {
   add_pool(app, context);
   add_memory(app, context);
   add_profile(app, context);
+  add_store(app, context);
   add_generate(app, context);
   add_explain(app, context);
   add_plan(app, context);

@@ -39,7 +39,9 @@ Store& Context::store(OpenMode mode) {
   const bool stronger = mode != OpenMode::kReadOnly && impl_->mode == OpenMode::kReadOnly;
   if (!impl_->store || stronger) {
     impl_->store.reset();
-    impl_->store.emplace(Store::open(options.store, mode));
+    StoreOptions how;
+    how.durability = options.durability == "fast" ? Durability::kFast : Durability::kDurable;
+    impl_->store.emplace(Store::open(options.store, mode, how));
     impl_->mode = mode;
   }
   return *impl_->store;

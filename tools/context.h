@@ -21,7 +21,8 @@ struct GlobalOptions {
   std::string model;  ///< empty: the model that ./dev setup installs
   bool json = false;
   bool quiet = false;
-  std::int64_t threads = 0;  ///< 0: all cores
+  std::int64_t threads = 0;            ///< 0: all cores
+  std::string durability = "durable";  ///< of what is written to the store: "durable" or "fast"
 };
 
 /// The state of one run of the program. Thread-safety: one thread.

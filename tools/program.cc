@@ -43,6 +43,12 @@ void add_global_options(Command program, GlobalOptions& options) {
   program.option("--threads", options.threads, "Threads to compute with (default: all cores)")
       .called("N")
       .within(1, 1024);
+  program
+      .option("--durability", options.durability,
+              "What a power cut may take: durable nothing (default), fast the last writes")
+      .called("MODE")
+      .one_of({"durable", "fast"})
+      .from_environment("PEMA_DURABILITY");
 }
 
 /// One line on standard error and, with --json, the same as an object on standard output.

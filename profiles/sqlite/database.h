@@ -49,8 +49,9 @@ class Database {
   [[nodiscard]] bool immutable() const noexcept { return immutable_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Moves the log into the file and empties it, as far as other connections allow. Returns false
-  /// when one was in the way.
+  /// Moves the log into the file and empties it, as far as other connections allow: writers wait
+  /// for it, so it waits for readers (a backup may read for minutes) no more than 50 ms. Returns
+  /// false when one was in the way.
   bool checkpoint();
 
   /// Takes a new connection in place of this one, so that nothing stays in memory of what passed

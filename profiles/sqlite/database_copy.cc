@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "pema/error.h"
-#include "profiles/sqlite/clean_vfs.h"
 #include "profiles/sqlite/database.h"
 #include "profiles/sqlite/errors.h"
+#include "profiles/sqlite/sealed_file.h"
 #include "src/core/file_system.h"
 
 namespace pema::profiles::sqlite {
@@ -28,7 +28,7 @@ Connection create(const std::string& path) {
   int code = sqlite3_open_v2(
       path.c_str(), &handle,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-      clean_vfs());
+      sealing_vfs());
   Connection connection(handle);
   if (code == SQLITE_OK) {
     code = sqlite3_exec(handle, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", nullptr, nullptr,
@@ -47,6 +47,7 @@ void Database::copy_to(const std::string& path,
   if (error != ENOENT) core::check_file(error, path, "deleting what an earlier copy left");
   const std::int64_t page_bytes = integer("PRAGMA page_size");
   const Connection target = create(path);
+  seal_copy(target.get(), handle_);
   // The read transaction keeps one state: without it the copy would begin anew at every commit of
   // another process.
   std::unique_ptr<sqlite3_backup, Finish> backup(

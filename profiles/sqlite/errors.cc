@@ -36,7 +36,12 @@ int last_errno(sqlite3* handle) {
 constexpr const char* kDiskFix =
     "free space on its disk (or raise the file size limit), then retry";
 
+constexpr const char* kDamagedFix =
+    "the file is damaged: restore registry.db from a backup, or rescue what is left with "
+    "`sqlite3 registry.db .recover`";
+
 Kind kind_of(int code, int system_error) {
+  if (code == SQLITE_IOERR_DATA) return {ErrorCode::kCorrupt, kDamagedFix};  // a page's seal
   switch (primary_code(code)) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -48,9 +53,7 @@ Kind kind_of(int code, int system_error) {
     case SQLITE_NOTADB:
     case SQLITE_MISMATCH:
     case SQLITE_FORMAT:
-      return {ErrorCode::kCorrupt,
-              "the file is damaged: restore registry.db from a backup, or rescue what is left with "
-              "`sqlite3 registry.db .recover`"};
+      return {ErrorCode::kCorrupt, kDamagedFix};
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:

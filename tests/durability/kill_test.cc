@@ -23,6 +23,10 @@ TEST_P(Kill, LosesNothingThatWasAcknowledged) {
   for (const std::string& problem : report.problems) ADD_FAILURE() << problem;
   EXPECT_EQ(report.kills, options.kills);
   EXPECT_GT(report.acknowledged, 0);
+  RecordProperty("kills", static_cast<int>(report.kills));
+  RecordProperty("steps", static_cast<int>(report.acknowledged));
+  RecordProperty("problems", static_cast<int>(report.problems.size()));
+  RecordProperty("open_milliseconds", std::to_string(report.worst_open_seconds * 1000));
   std::printf(
       "%lld kills: %lld steps acknowledged, %lld in flight were there, %lld backups, "
       "slowest open %.1f ms\n",

@@ -111,7 +111,8 @@ TEST_P(PowerLoss, KeepsWhatWasPromisedAtEveryCut) {
     run(seed, 24, GetParam(), sums);
     ASSERT_FALSE(HasFatalFailure());
   }
-  RecordProperty("cuts", std::to_string(sums.cuts));
+  RecordProperty("cuts", static_cast<int>(sums.cuts));
+  RecordProperty("lost", static_cast<int>(sums.lost));
   std::printf("%lld cuts: %lld acknowledged steps lost, the step in flight was there %lld times\n",
               static_cast<long long>(sums.cuts), static_cast<long long>(sums.lost),
               static_cast<long long>(sums.in_flight));

@@ -11,6 +11,7 @@
 #include "pema/erasure.h"
 #include "profiles/object_folder.h"
 #include "profiles/registry.h"
+#include "profiles/sqlite/sealed_file.h"
 #include "profiles/sqlite/transaction.h"
 #include "tests/profiles/store_fixture.h"
 #include "tests/support/memory_search.h"
@@ -85,7 +86,7 @@ TEST_F(LeavingTest, TheReceiptNamesEveryPlaceAndHoldsNoName) {
 
 TEST_F(LeavingTest, NobodyIsFoundInAnyFileWhateverMovedTheRows) {
   // Random order splits and merges pages, which leaves copies of rows where SQLite's own
-  // overwriting does not reach (docs/decisions/0014-leaving.md).
+  // overwriting does not reach (docs/decisions/0015-leaving.md).
   constexpr std::int64_t kPeople = 3000;
   std::mt19937_64 random(7);
   std::vector<ProfileDraft> drafts;
@@ -226,8 +227,11 @@ void dirty_a_page(const std::string& path, std::string_view words) {
     const std::size_t first = std::to_integer<std::size_t>(file[page + 5]) * 256 +
                               std::to_integer<std::size_t>(file[page + 6]);
     const std::size_t begin = page + 8 + 2 * cells;
-    if (page + first < begin + words.size()) continue;
+    if (first > 4096 || page + first < begin + words.size()) continue;
     std::memcpy(file.data() + begin, words.data(), words.size());
+    const std::uint64_t seal = profiles::sqlite::page_seal(
+        std::span(file).subspan(page, 4096), static_cast<std::int64_t>(page / 4096) + 1);
+    std::memcpy(file.data() + page + 4096 - sizeof seal, &seal, sizeof seal);
     write_bytes(path, file);
     return;
   }

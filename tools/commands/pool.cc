@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tools/command_line.h"
+#include "tools/commands/damage_list.h"
 #include "tools/commands/lookup.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
@@ -101,21 +102,12 @@ int run_verify(Context& context) {
   if (context.options.json) {
     Json document;
     document["ok"] = damages.empty();
-    document["damages"] = Json::array();
-    for (const Damage& damage : damages) {
-      document["damages"].push_back({{"what", damage.what}, {"why", damage.why}});
-    }
+    document["damages"] = damage_json(damages);
     print_json(document);
-  } else if (damages.empty()) {
-    print("no damage: the registry and every object it names are intact\n");
   } else {
-    std::string text;
-    for (const Damage& damage : damages) {
-      text += "damaged " + printable(damage.what) + ": " + printable(damage.why) + "\n";
-    }
-    print(text);
+    print(damage_text(damages, "no damage: the registry and every object it names are intact\n"));
   }
-  return damages.empty() ? 0 : exit_code(ErrorCode::kCorrupt);
+  return damage_status(damages);
 }
 
 }  // namespace
