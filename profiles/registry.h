@@ -13,6 +13,7 @@
 
 #include "pema/error.h"
 #include "pema/store.h"
+#include "profiles/audit_log.h"
 #include "profiles/object_folder.h"
 #include "profiles/sqlite/database.h"
 #include "src/core/weak_shelf.h"
@@ -35,9 +36,11 @@ class Registry {
   [[nodiscard]] sqlite::Database& database() noexcept { return database_; }
   [[nodiscard]] const ObjectFolder& objects() const noexcept { return objects_; }
 
-  /// Throws kIo when the store was opened read-only, before anything is written beside the
-  /// database.
-  void require_writable() const;
+  /// Throws kPermission when the role of whoever opened the store does not include `role`, kIo when
+  /// it was opened read-only: before anything is written, beside the database too. The one place
+  /// where roles are enforced; every writing call of Store begins with it.
+  void require(Role role) const;
+  [[nodiscard]] Role role() const noexcept { return role_; }
 
   // Base models (registry.cc).
   ModelRecord put_model(const ModelInfo& info, const std::string& path);
@@ -113,6 +116,11 @@ class Registry {
   /// A number of table `leaving`.
   [[nodiscard]] std::int64_t leaving(std::string_view name);
   void set_leaving(std::string_view name, std::int64_t value);
+  /// Appends to the audit log, under the role of whoever opened the store. Expects the transaction
+  /// of what it tells of.
+  AuditHead note(AuditKind kind, std::int64_t count) {
+    return append_event(database_, kind, role_, count);
+  }
   /// Empties the log when it holds erased rows. False when somebody who reads keeps it.
   bool empty_erased_log();
 
@@ -121,6 +129,7 @@ class Registry {
 
  private:
   std::string folder_;
+  Role role_;
   sqlite::Database database_;
   ObjectFolder objects_;
   core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads

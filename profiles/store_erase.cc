@@ -22,7 +22,7 @@ class Erasure {
   Erasure(Registry& registry, std::string_view name) : registry_(registry), name_(name) {}
 
   ErasureReceipt run(const std::vector<std::string>& backups) {
-    registry_.require_writable();
+    registry_.require(Role::kAdmin);
     clean_old_pages();
     erase_rows();
     sweep();
@@ -66,6 +66,7 @@ class Erasure {
     const bool removed = registry_.remove_profile(name_);
     const bool forgotten = registry_.forget_removed_name(name_);
     registry_.set_leaving("log", 1);
+    if (removed || forgotten) receipt_.event = registry_.note(AuditKind::kErased, 1);
     for (const Digest& digest : doomed()) {
       if (doomed_before.contains(digest)) continue;
       (own.contains(digest) ? own_objects_ : indexes_).push_back({digest, bytes_of(digest)});
@@ -218,7 +219,7 @@ ErasureReceipt Store::erase_profile(std::string_view name, const ErasureOptions&
 
 bool Store::finish_erasures() {
   Registry& registry = impl_->registry;
-  registry.require_writable();
+  registry.require(Role::kAdmin);
   registry.sweep_doomed();
   const bool files = registry.database().integer("SELECT count(*) FROM doomed") == 0;
   return registry.empty_erased_log() && files;

@@ -100,7 +100,7 @@ void Store::export_profile(std::string_view name, const std::string& path,
 ProfileRecord Store::import_profile(const std::string& path, const std::string& rename,
                                     OnExisting on_existing) {
   Registry& registry = impl_->registry;
-  registry.require_writable();
+  registry.require(Role::kEnrol);
   if (!rename.empty()) profiles::check_name(rename, "profile name");
   const auto file = core::MappedFile::open(path);
   const Bundle bundle = profiles::decode_bundle(file->bytes(), path);
@@ -122,6 +122,7 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
     draft.segments.push_back(registry.put_segment(*item.segment, item.kind, item.name).id);
   }
   registry.put_profiles(std::span(&draft, 1), on_existing);
+  static_cast<void>(registry.note(AuditKind::kEnrolled, 1));
   ProfileRecord record = *registry.find_profile(draft.name);
   transaction.commit();
   registry.tidy();

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pema/audit.h"
 #include "pema/digest.h"
 #include "pema/memory_manager.h"
 
@@ -47,6 +48,7 @@ struct ErasedPlace {
 struct ErasureReceipt {
   bool found = false;  ///< there was such a profile
   std::vector<ErasedPlace> places;
+  AuditHead event;  ///< of the erasure in the store's audit log; sequence 0 where nothing was there
   /// What to erase from memory managers: digests of her segments and of her mask.
   std::vector<Digest> in_memory;
 

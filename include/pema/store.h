@@ -100,9 +100,21 @@ enum class Durability : std::uint8_t {
   kFast,
 };
 
+/// What the holder of a Store may do; each role includes those before it. Stored in the audit log:
+/// never renumber.
+enum class Role : std::uint8_t {
+  kRead = 1,   ///< look up, load, verify, back up
+  kEnrol = 2,  ///< also write profiles and segments, import
+  kAdmin = 3,  ///< also everything else: models, pools, removal, erasure, keys
+};
+[[nodiscard]] std::string_view to_string(Role role) noexcept;
+
 /// How a store is used by this process; nothing of it is stored.
 struct StoreOptions {
   Durability durability = Durability::kDurable;
+  /// Calls above it throw kPermission, before anything happens. For servers that sit on the
+  /// library: whoever has the files can do without.
+  Role role = Role::kAdmin;
 };
 
 /// How much `verify` reads.
@@ -117,6 +129,9 @@ struct Damage {
   std::string why;   ///< with the fix
 };
 
+struct AuditEvent;  // pema/audit.h
+struct AuditHead;
+struct AuditReport;
 struct ErasureOptions;  // pema/erasure.h
 struct ErasureReceipt;
 struct BackupOptions;  // pema/backup.h
@@ -235,6 +250,13 @@ class Store {
   /// kAlreadyExists. Nothing is stored on failure, but complete objects may stay for the next try.
   ProfileRecord import_profile(const std::string& path, const std::string& rename = {},
                                OnExisting on_existing = OnExisting::kRefuse);
+
+  /// What happened, without names: events after `after`, at most `limit`. Throws kCorrupt.
+  [[nodiscard]] std::vector<AuditEvent> audit(std::int64_t after = 0,
+                                              std::int64_t limit = 1000) const;
+  /// Compares every hash of the log, its length, and, unless its sequence is 0, that it still has
+  /// the event `noted`.
+  [[nodiscard]] AuditReport verify_audit(const AuditHead& noted) const;
 
   /// Checks the database and the objects that rows name. Returns what is wrong; empty when nothing
   /// is. Whoever writes meanwhile does not disturb it.

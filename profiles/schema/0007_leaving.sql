@@ -10,3 +10,10 @@ CREATE TABLE leaving (
 -- clean: 1 when no page of the file was ever written by a program that left old rows in unused room.
 INSERT INTO leaving (name, value) VALUES ('generation', 0), ('log', 0),
   ('clean', NOT EXISTS (SELECT 1 FROM profile) AND NOT EXISTS (SELECT 1 FROM removed) AND NOT EXISTS (SELECT 1 FROM segment));
+
+-- What happened, hash-chained (docs/formats/audit.md). AUTOINCREMENT keeps the last number, so that a cut tail is seen.
+CREATE TABLE audit (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  event    BLOB NOT NULL,
+  hash     BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;

@@ -34,6 +34,7 @@ Json receipt_json(const ErasureReceipt& receipt) {
   Json document;
   document["found"] = receipt.found;
   document["complete"] = receipt.complete();
+  document["event"] = {{"sequence", receipt.event.sequence}, {"hash", receipt.event.hash.hex()}};
   document["places"] = Json::array();
   for (const ErasedPlace& place : receipt.places) document["places"].push_back(place_json(place));
   return document;
