@@ -65,6 +65,7 @@ Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions&
   } else {
     upgrade_schema(database_, migrations());
   }
+  open_keys(mode, options.key);
   if (mode != OpenMode::kReadWrite) return;
   objects_.sweep();
   sweep_doomed();

@@ -9,11 +9,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pema/error.h"
 #include "pema/store.h"
 #include "profiles/audit_log.h"
+#include "profiles/key_store.h"
 #include "profiles/object_folder.h"
 #include "profiles/sqlite/database.h"
 #include "src/core/weak_shelf.h"
@@ -75,8 +77,9 @@ class Registry {
   void drop_unneeded_codebook(CodebookId id);
 
   // Segments (registry_segments.cc).
-  /// Stores the segment's object and that of its codebook, if they are not there and whole.
-  void put_segment_object(const Segment& segment);
+  /// Stores the segment's object and that of its codebook, if they are not there and whole. Own
+  /// segments of an encrypted store are left to put_segment.
+  void put_segment_object(const Segment& segment, SegmentKind kind);
   SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name);
   [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind);
   [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id);
@@ -107,6 +110,24 @@ class Registry {
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
   bool remove_profile(std::string_view name);
 
+  // Encryption (registry_keys.cc).
+  [[nodiscard]] bool encrypted() const noexcept { return mark_.has_value(); }
+  /// As Store::encrypt.
+  void encrypt(const std::shared_ptr<const MasterKey>& master);
+  /// As Store::rotate_master_key.
+  std::int64_t rotate(const std::shared_ptr<const MasterKey>& fresh);
+  /// Throws kLocked when keys.db is missing.
+  [[nodiscard]] KeyStore& keys();
+  [[nodiscard]] bool has_keys() const noexcept { return keys_ != nullptr; }
+  /// What stands for `name` in tables: itself, or its token in an encrypted store. Throws kLocked.
+  [[nodiscard]] std::string stored_name(std::string_view name);
+  /// Notes that a key is to be deleted; expects the transaction that drops what it opens.
+  void doom_key(std::int64_t id);
+  /// Deletes doomed keys. False when somebody who reads keeps the log of keys.db.
+  bool sweep_keys();
+  /// Objects that put_segment encrypted and wrote since the last call: for drop_unnamed.
+  [[nodiscard]] std::vector<Digest> take_sealed_objects() { return std::exchange(sealed_, {}); }
+
   // People who left (registry_leaving.cc).
   /// The last generation that an erased name may have had; 0 when nobody was erased.
   [[nodiscard]] std::int64_t generation_floor();
@@ -128,10 +149,19 @@ class Registry {
   [[nodiscard]] std::vector<Damage> verify(VerifyDepth depth);
 
  private:
+  [[nodiscard]] std::string keys_path() const { return folder_ + "/keys.db"; }
+  void open_keys(OpenMode mode, std::shared_ptr<const MasterKey> master);
+  /// A record with the wrapped key of its object, where that has one.
+  [[nodiscard]] SegmentRecord with_key(SegmentRecord record);
+  [[nodiscard]] std::optional<ProfileRecord> read_profile(const sqlite::Query& row);
+
   std::string folder_;
   Role role_;
   sqlite::Database database_;
   ObjectFolder objects_;
+  std::optional<StoreMark> mark_;
+  std::unique_ptr<KeyStore> keys_;
+  std::vector<Digest> sealed_;
   core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads
 };
 

@@ -24,7 +24,7 @@ bool Registry::forget_removed_name(std::string_view name) {
   {
     sqlite::Query row =
         database_.query("DELETE FROM removed WHERE name_hash = ?1 RETURNING generation");
-    if (!row->bind(1, name_hash(name)).step()) return false;
+    if (!row->bind(1, name_hash(stored_name(name))).step()) return false;
     generation = row->integer(0);
     row->run();
   }

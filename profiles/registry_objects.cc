@@ -19,6 +19,7 @@ std::vector<NamedObject> Registry::named_objects() {
 }
 
 void Registry::sweep_doomed() {
+  static_cast<void>(sweep_keys());
   if (database_.integer("SELECT EXISTS (SELECT 1 FROM doomed)") == 0) return;
   sqlite::Transaction transaction(database_);
   const DeletionLock lock(objects_.folder(), DeletionLock::Kind::kDelete);

@@ -6,6 +6,8 @@
 #include "profiles/name.h"
 #include "profiles/profile_codec.h"
 #include "profiles/registry.h"
+#include "profiles/sealed_row.h"
+#include "profiles/sqlite/transaction.h"
 
 namespace pema::profiles {
 namespace {
@@ -13,17 +15,12 @@ namespace {
 constexpr std::string_view kProfileColumns =
     "SELECT id, name, generation, pool, schedule, segments, mask FROM profile ";
 
-ProfileRecord read_profile(const sqlite::Query& row) {
-  ProfileRecord record;
-  record.id.value = row->integer(0);
-  record.name = row->text(1);
+void decode(std::span<const std::byte> schedule, std::span<const std::byte> segments,
+            std::span<const std::byte> mask, ProfileRecord& record) {
   const std::string what = "profile '" + record.name + "'";
-  record.generation = row->integer(2);
-  if (!row->null(3)) record.pool.value = row->integer(3);
-  record.schedule = decode_schedule(row->blob(4), what);
-  record.segments = decode_segments(row->blob(5), what);
-  record.mask = decode_mask(row->blob(6), what);
-  return record;
+  record.schedule = decode_schedule(schedule, what);
+  record.segments = decode_segments(segments, what);
+  record.mask = decode_mask(mask, what);
 }
 
 /// Writes a run of drafts; remembers what several of them refer to.
@@ -35,28 +32,45 @@ class Writer {
   void put(const ProfileDraft& draft) {
     check_name(draft.name, "profile name");
     draft.schedule.validate();
-    const std::vector<std::byte> schedule = encode_schedule(draft.schedule.quantised());
-    const std::vector<std::byte> segments = encode_segments(check_references(draft));
-    const std::vector<std::byte> mask = encode_mask(draft.mask);
-    const std::int64_t generation = next_generation(draft);
+    PlainRow plain;
+    plain.schedule = encode_schedule(draft.schedule.quantised());
+    plain.segments = encode_segments(check_references(draft));
+    plain.mask = encode_mask(draft.mask);
+    const std::string stored = registry_.stored_name(draft.name);
+    const std::int64_t generation = next_generation(draft, stored);
+    if (registry_.encrypted()) {
+      plain.name = draft.name;
+      seal_into_mask(stored, plain);
+    }
     const bool replace = generation_is_replacement_;
     sqlite::Query row = database_.query(
         replace ? "UPDATE profile SET generation = ?2, pool = ?3, schedule = ?4, segments = ?5, "
                   "mask = ?6 WHERE name = ?1"
                 : "INSERT INTO profile (name, generation, pool, schedule, segments, mask) "
                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-    row->bind(1, std::string_view(draft.name)).bind(2, generation);
+    row->bind(1, std::string_view(stored)).bind(2, generation);
     if (draft.pool) {
       row->bind(3, draft.pool.value);
     } else {
       row->bind_null(3);
     }
-    row->bind(4, schedule).bind(5, segments).bind(6, mask).run();
+    row->bind(4, plain.schedule).bind(5, plain.segments).bind(6, plain.mask).run();
   }
 
   void finish() { registry_.change_readers(readers_); }
 
  private:
+  /// The row as an encrypted store has it; with the key that the person has already, if any.
+  void seal_into_mask(std::string_view token, PlainRow& plain) {
+    KeyStore& keys = registry_.keys();
+    std::optional<DataKey> key = old_key_ != 0 ? keys.find(old_key_) : std::nullopt;
+    std::int64_t id = old_key_;
+    if (!key) id = keys.add(key.emplace());
+    std::vector<std::byte> sealed = seal_row(keys, token, id, *key, plain);
+    plain = {};
+    plain.mask = std::move(sealed);
+  }
+
   /// Checks pool, mask and segments against each other; the segments, rising.
   std::vector<SegmentId> check_references(const ProfileDraft& draft) {
     const Digest* model = nullptr;
@@ -117,16 +131,22 @@ class Writer {
   }
 
   /// The draft's generation: after the stored one, after the removed one, or 1.
-  std::int64_t next_generation(const ProfileDraft& draft) {
+  std::int64_t next_generation(const ProfileDraft& draft, std::string_view stored) {
+    old_key_ = 0;
     {
       sqlite::Query old =
-          database_.query("SELECT generation, segments FROM profile WHERE name = ?1");
-      generation_is_replacement_ = old->bind(1, std::string_view(draft.name)).step();
+          database_.query("SELECT generation, segments, mask FROM profile WHERE name = ?1");
+      generation_is_replacement_ = old->bind(1, stored).step();
       if (generation_is_replacement_) {
         PEMA_CHECK(on_existing_ == OnExisting::kReplace, kAlreadyExists, "the profile '",
                    draft.name, "' exists; choose another name or replace it");
-        for (const SegmentId id : decode_segments(old->blob(1), "profile '" + draft.name + "'")) {
-          --readers_[id];
+        const std::string what = "profile '" + draft.name + "'";
+        if (registry_.encrypted()) {
+          old_key_ = key_of_row(old->blob(2), what);
+          const std::optional<PlainRow> row = open_row(registry_.keys(), stored, old->blob(2));
+          if (row) drop_readers(row->segments, what);
+        } else {
+          drop_readers(old->blob(1), what);
         }
         return old->integer(0) + 1;
       }
@@ -134,15 +154,20 @@ class Writer {
     sqlite::Query removed =
         database_.query("DELETE FROM removed WHERE name_hash = ?1 RETURNING generation");
     const std::int64_t floor = registry_.generation_floor();
-    if (!removed->bind(1, name_hash(draft.name)).step()) return floor + 1;
+    if (!removed->bind(1, name_hash(stored)).step()) return floor + 1;
     const std::int64_t last = removed->integer(0);
     removed->run();
     return std::max(last, floor) + 1;
   }
 
+  void drop_readers(std::span<const std::byte> segments, std::string_view what) {
+    for (const SegmentId id : decode_segments(segments, what)) --readers_[id];
+  }
+
   Registry& registry_;
   sqlite::Database& database_;
   OnExisting on_existing_;
+  std::int64_t old_key_ = 0;  ///< of the person who is replaced, in an encrypted store
   bool generation_is_replacement_ = false;
   std::unordered_map<PoolId, PoolRecord> pools_;
   std::unordered_map<SegmentId, Digest> segments_;
@@ -158,15 +183,37 @@ std::vector<std::byte> name_hash(std::string_view name) {
 }
 
 void Registry::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing) {
+  // Keys are there before rows that need them; a key that no row came to need opens nothing.
+  std::unique_ptr<sqlite::Transaction> new_keys;
+  if (encrypted()) new_keys = keys().begin();
   Writer writer(*this, on_existing);
   for (const ProfileDraft& draft : drafts) writer.put(draft);
   writer.finish();
+  if (new_keys != nullptr) new_keys->commit();
+}
+
+std::optional<ProfileRecord> Registry::read_profile(const sqlite::Query& row) {
+  ProfileRecord record;
+  record.id.value = row->integer(0);
+  record.name = row->text(1);
+  record.generation = row->integer(2);
+  if (!row->null(3)) record.pool.value = row->integer(3);
+  if (!encrypted()) {
+    decode(row->blob(4), row->blob(5), row->blob(6), record);
+    return record;
+  }
+  const std::optional<PlainRow> plain = open_row(keys(), record.name, row->blob(6));
+  if (!plain) return std::nullopt;
+  record.name = plain->name;
+  decode(plain->schedule, plain->segments, plain->mask, record);
+  return record;
 }
 
 std::optional<ProfileRecord> Registry::find_profile(std::string_view name) {
   static const std::string kSql = std::string(kProfileColumns) + "WHERE name = ?1";
   sqlite::Query row = database_.query(kSql);
-  if (!row->bind(1, name).step()) return std::nullopt;
+  const std::string stored = stored_name(name);
+  if (!row->bind(1, std::string_view(stored)).step()) return std::nullopt;
   return read_profile(row);
 }
 
@@ -175,27 +222,40 @@ std::vector<ProfileRecord> Registry::profiles(std::string_view after, std::int64
   std::vector<ProfileRecord> records;
   sqlite::Query row =
       database_.query(std::string(kProfileColumns) + "WHERE name > ?1 ORDER BY name LIMIT ?2");
-  row->bind(1, after).bind(2, limit);
-  while (row->step()) records.push_back(read_profile(row));
+  const std::string stored = after.empty() ? std::string() : stored_name(after);
+  row->bind(1, std::string_view(stored)).bind(2, encrypted() ? -1 : limit);
+  while (static_cast<std::int64_t>(records.size()) < limit && row->step()) {
+    // Of an erased person whose row came back with a backup, nothing can be read.
+    std::optional<ProfileRecord> record = read_profile(row);
+    if (record) records.push_back(std::move(*record));
+  }
   return records;
 }
 
 bool Registry::remove_profile(std::string_view name) {
+  const std::string stored = stored_name(name);
   std::map<SegmentId, std::int64_t> readers;
   std::int64_t generation = 0;
   {
     sqlite::Query row =
-        database_.query("DELETE FROM profile WHERE name = ?1 RETURNING generation, segments");
-    if (!row->bind(1, name).step()) return false;
+        database_.query("DELETE FROM profile WHERE name = ?1 RETURNING generation, segments, mask");
+    if (!row->bind(1, std::string_view(stored)).step()) return false;
     generation = row->integer(0);
     const std::string what = "profile '" + std::string(name) + "'";
-    for (const SegmentId id : decode_segments(row->blob(1), what)) --readers[id];
+    std::optional<PlainRow> plain;
+    if (encrypted()) {
+      plain = open_row(keys(), stored, row->blob(2));
+      doom_key(key_of_row(row->blob(2), what));
+    }
+    const std::span<const std::byte> segments =
+        plain ? std::span<const std::byte>(plain->segments) : row->blob(1);
+    for (const SegmentId id : decode_segments(segments, what)) --readers[id];
     row->run();
   }
   sqlite::Query keep = database_.query(
       "INSERT INTO removed (name_hash, generation) VALUES (?1, ?2) "
       "ON CONFLICT (name_hash) DO UPDATE SET generation = max(generation, excluded.generation)");
-  keep->bind(1, name_hash(name)).bind(2, generation).run();
+  keep->bind(1, name_hash(stored)).bind(2, generation).run();
   change_readers(readers);
   return true;
 }

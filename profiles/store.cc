@@ -114,7 +114,7 @@ SegmentRecord Store::put_segment(const Segment& segment, SegmentKind kind,
   Registry& registry = impl_->registry;
   static_cast<void>(registry.require_model(segment.info().model, "the segment"));
   registry.require(Role::kEnrol);
-  registry.put_segment_object(segment);
+  registry.put_segment_object(segment, kind);
   Transaction transaction(registry.database());
   SegmentRecord record = registry.put_segment(segment, kind, name);
   transaction.commit();
@@ -161,7 +161,7 @@ ProfileRecord write_profiles(Registry& registry, std::span<const ProfileDraft> d
                    "' is null");
         objects.push_back(segment->digest());
         if (segment->codebook() != nullptr) objects.push_back(segment->codebook()->digest());
-        registry.put_segment_object(*segment);
+        registry.put_segment_object(*segment, SegmentKind::kOwn);
       }
     }
     Transaction transaction(registry.database());
@@ -172,8 +172,10 @@ ProfileRecord write_profiles(Registry& registry, std::span<const ProfileDraft> d
     }
     if (!drafts.empty()) last = *registry.find_profile(drafts.back().name);
     transaction.commit();
+    static_cast<void>(registry.take_sealed_objects());
   } catch (...) {
     try {
+      for (const Digest& digest : registry.take_sealed_objects()) objects.push_back(digest);
       registry.drop_unnamed(objects);
     } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the first error is the one to tell
     }
@@ -217,6 +219,18 @@ bool Store::remove_profile(std::string_view name) {
   // The log may still hold the removed row; a reader elsewhere can keep it there a while longer.
   static_cast<void>(registry.database().checkpoint());
   return true;
+}
+
+void Store::encrypt() {
+  impl_->registry.require(Role::kAdmin);
+  impl_->registry.encrypt(impl_->key);
+}
+
+bool Store::encrypted() const noexcept { return impl_->registry.encrypted(); }
+
+std::int64_t Store::rotate_master_key(std::shared_ptr<const MasterKey> fresh) {
+  impl_->registry.require(Role::kAdmin);
+  return impl_->registry.rotate(fresh);
 }
 
 std::vector<AuditEvent> Store::audit(std::int64_t after, std::int64_t limit) const {

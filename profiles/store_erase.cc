@@ -30,6 +30,7 @@ class Erasure {
     add(free_space());
     add(files(ErasurePlace::kObjects, own_objects_));
     add(files(ErasurePlace::kIndexes, indexes_));
+    add(keys());
     add(memory());
     for (const std::string& folder : backups) look_into(folder);
     profiles::sqlite::clear_dead_stack();
@@ -57,6 +58,7 @@ class Erasure {
   void erase_rows() {
     Transaction transaction(registry_.database());
     const std::set<Digest> doomed_before = doomed();
+    const std::int64_t keys_before = doomed_keys();
     std::set<Digest> own;
     if (const std::optional<ProfileRecord> record = registry_.find_profile(name_)) {
       receipt_.found = true;
@@ -72,11 +74,16 @@ class Erasure {
       (own.contains(digest) ? own_objects_ : indexes_).push_back({digest, bytes_of(digest)});
       receipt_.in_memory.push_back(digest);
     }
+    keys_ = doomed_keys() - keys_before;
     transaction.commit();
     // A name that was removed before leaves its hash alone.
     add({.place = ErasurePlace::kRows,
          .state = removed || forgotten ? ErasureState::kErased : ErasureState::kNothing,
          .items = (removed ? 1 : 0) + (forgotten ? 1 : 0)});
+  }
+
+  std::int64_t doomed_keys() {
+    return registry_.database().integer("SELECT count(*) FROM doomed_key");
   }
 
   std::set<Digest> doomed() {
@@ -133,6 +140,22 @@ class Erasure {
     return entry;
   }
 
+  ErasedPlace keys() {
+    ErasedPlace entry{.place = ErasurePlace::kKeys, .items = keys_};
+    if (doomed_keys() > 0) {
+      entry.state = ErasureState::kPending;
+      entry.note =
+          "keys.db is missing, or somebody who reads it keeps its log; the next writing "
+          "call or finish_erasures deletes the keys";
+    } else if (keys_ > 0) {
+      entry.state = ErasureState::kErased;
+      entry.note =
+          "what backups of the store have of her cannot be read any more; delete her keys "
+          "from backups of keys.db as well, by making a new one in their place";
+    }
+    return entry;
+  }
+
   ErasedPlace log() {
     if (registry_.empty_erased_log()) {
       return {.place = ErasurePlace::kLog, .state = ErasureState::kErased};
@@ -163,6 +186,7 @@ class Erasure {
     ErasedPlace entry{.place = ErasurePlace::kStoreMemory, .state = ErasureState::kErased};
     try {
       registry_.database().renew();
+      if (registry_.has_keys()) registry_.keys().renew();
     } catch (const Error& error) {
       entry.state = ErasureState::kPending;
       entry.note = message("until this Store is closed: ", error.what());
@@ -190,6 +214,7 @@ class Erasure {
     ErasedPlace entry{.place = ErasurePlace::kBackup, .where = path};
     try {
       Registry backup(path, OpenMode::kReadOnly);
+      if (backup.encrypted()) return look_into_encrypted(backup, std::move(entry));
       if (!backup.find_profile(name_)) return entry;
       entry.items = 1;
       entry.note =
@@ -202,8 +227,20 @@ class Erasure {
     return entry;
   }
 
+  /// Her row may be there; whether it can be read is a question of keys alone.
+  ErasedPlace look_into_encrypted(Registry& backup, ErasedPlace entry) const {
+    profiles::sqlite::Query row =
+        backup.database().query("SELECT mask FROM profile WHERE name = ?1");
+    if (!row->bind(1, std::string_view(registry_.stored_name(name_))).step()) return entry;
+    entry.items = 1;
+    entry.state = ErasureState::kErased;
+    entry.note = "her row is there and cannot be read: it was sealed with the key that was erased";
+    return entry;
+  }
+
   Registry& registry_;
   std::string_view name_;
+  std::int64_t keys_ = 0;
   ErasureReceipt receipt_;
   std::vector<Object> own_objects_;
   std::vector<Object> indexes_;
@@ -221,8 +258,9 @@ bool Store::finish_erasures() {
   Registry& registry = impl_->registry;
   registry.require(Role::kAdmin);
   registry.sweep_doomed();
+  const bool keys = registry.sweep_keys();
   const bool files = registry.database().integer("SELECT count(*) FROM doomed") == 0;
-  return registry.empty_erased_log() && files;
+  return registry.empty_erased_log() && files && keys;
 }
 
 }  // namespace pema

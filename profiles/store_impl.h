@@ -8,7 +8,8 @@ namespace pema {
 
 struct Store::Impl {
   Impl(const std::string& folder, OpenMode mode, const StoreOptions& options)
-      : registry(folder, mode, options) {}
+      : key(options.key), registry(folder, mode, options) {}
+  std::shared_ptr<const MasterKey> key;
   profiles::Registry registry;
 };
 

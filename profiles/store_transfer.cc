@@ -114,7 +114,8 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
              kAlreadyExists, "the profile '", draft.name,
              "' exists; import under another name or replace it");
   if (bundle.pool != nullptr) registry.put_pool_objects(*bundle.pool);
-  for (const BundleSegment& item : bundle.segments) registry.put_segment_object(*item.segment);
+  for (const BundleSegment& item : bundle.segments)
+    registry.put_segment_object(*item.segment, item.kind);
 
   Transaction transaction(registry.database());
   if (bundle.pool != nullptr) draft.pool = put_bundled_pool(registry, bundle);

@@ -4,6 +4,7 @@
 
 #include "pema/error.h"
 #include "profiles/profile_codec.h"
+#include "profiles/sealed_row.h"
 #include "profiles/sqlite/transaction.h"
 #include "profiles/store_impl.h"
 
@@ -48,8 +49,12 @@ void check_database(Database& database, VerifyDepth depth, std::vector<Damage>& 
 }
 
 /// Reads every profile; what is wrong with one does not hide the next. Counts readers.
-void check_profiles(Database& database, std::vector<Damage>& damage,
+/// False when some could not be read: without their keys, rows of an encrypted store cannot.
+bool check_profiles(Registry& registry, std::vector<Damage>& damage,
                     std::map<SegmentId, std::int64_t>& readers) {
+  Database& database = registry.database();
+  if (registry.encrypted() && (!registry.has_keys() || !registry.keys().unlocked())) return false;
+  bool all_read = true;
   struct PoolFacts {
     std::int64_t adapters = 0;
     bool gate = false;
@@ -65,12 +70,23 @@ void check_profiles(Database& database, std::vector<Damage>& damage,
     std::string what = "a profile";
     run(damage, what, [&] {
       what = "profile '" + row->text(0) + "'";
+      std::optional<PlainRow> plain;
+      if (registry.encrypted()) {
+        plain = open_row(registry.keys(), row->text(0), row->blob(4));
+        all_read = all_read && plain.has_value();
+        if (!plain) return;
+      }
+      const auto column = [&](int number, const std::vector<std::byte>* sealed) {
+        return sealed != nullptr ? std::span<const std::byte>(*sealed) : row->blob(number);
+      };
       run(damage, what, [&] {
-        for (const SegmentId id : decode_segments(row->blob(3), what)) ++readers[id];
+        const auto segments = column(3, plain ? &plain->segments : nullptr);
+        for (const SegmentId id : decode_segments(segments, what)) ++readers[id];
       });
       run(damage, what, [&] {
-        const LambdaSchedule schedule = decode_schedule(row->blob(2), what);
-        const ProfileMask mask = decode_mask(row->blob(4), what);
+        const LambdaSchedule schedule =
+            decode_schedule(column(2, plain ? &plain->schedule : nullptr), what);
+        const ProfileMask mask = decode_mask(column(4, plain ? &plain->mask : nullptr), what);
         const auto found = row->null(1) ? pools.end() : pools.find(row->integer(1));
         const PoolFacts pool = found == pools.end() ? PoolFacts{} : found->second;
         PEMA_CHECK(mask.size() <= pool.adapters, kCorrupt, what,
@@ -80,6 +96,7 @@ void check_profiles(Database& database, std::vector<Damage>& damage,
       });
     });
   }
+  return all_read;
 }
 
 void check_readers(Database& database, std::vector<Damage>& damage,
@@ -140,8 +157,11 @@ std::vector<Damage> Registry::verify(VerifyDepth depth) {
     Transaction snapshot(database_, TransactionKind::kRead);
     check_database(database_, depth, damage);
     std::map<SegmentId, std::int64_t> readers;
-    run(damage, "table profile", [&] { check_profiles(database_, damage, readers); });
-    run(damage, "table segment", [&] { check_readers(database_, damage, readers); });
+    bool all_read = true;
+    run(damage, "table profile", [&] { all_read = check_profiles(*this, damage, readers); });
+    if (all_read) {
+      run(damage, "table segment", [&] { check_readers(database_, damage, readers); });
+    }
     objects = objects_of_rows(*this, damage, pools, segments, codebooks);
   });
   std::map<Digest, std::int64_t> sizes;
@@ -187,6 +207,9 @@ std::vector<Damage> Registry::verify(VerifyDepth depth) {
     if (!whole(segment.digest) || !whole(segment.info.codebook)) continue;
     run(damage, message("segment ", segment.id.value), [&] {
       if (!objects_.contains(segment.digest) && !names_object(segment.digest)) return;
+      const bool locked = keys_ == nullptr || !keys_->unlocked() || segment.wrapped_key.empty();
+      if (segment.data_key != 0 && locked)
+        return;  // its digest was compared, its content cannot be
       static_cast<void>(load_segment(segment));
     });
   }

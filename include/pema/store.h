@@ -21,6 +21,8 @@
 
 namespace pema {
 
+class MasterKey;  // pema/master_key.h
+
 /// A base model that pools and segments of this store were made with.
 struct ModelRecord {
   ModelId id;
@@ -52,6 +54,10 @@ struct SegmentRecord {
   Digest digest;
   SegmentInfo info;
   std::int64_t bytes = 0;  ///< of the object file
+  /// Of an own segment in an encrypted store: the number of its object's key, and the key as it is
+  /// stored, for load_segment. `digest` is then that of the encrypted file.
+  std::int64_t data_key = 0;
+  std::vector<std::byte> wrapped_key = {};
 };
 
 struct CodebookRecord {
@@ -115,6 +121,9 @@ struct StoreOptions {
   /// Calls above it throw kPermission, before anything happens. For servers that sit on the
   /// library: whoever has the files can do without.
   Role role = Role::kAdmin;
+  /// Of an encrypted store (pema/master_key.h). Without it pools, shared segments and backups can
+  /// be used, and everything that is a person's throws kLocked.
+  std::shared_ptr<const MasterKey> key = {};
 };
 
 /// How much `verify` reads.
@@ -149,7 +158,8 @@ struct ScrubReport;
 class Store {
  public:
   /// Throws kNotFound (no store there; create one with `pema init`), kAlreadyExists (kCreate on an
-  /// existing store), kUnsupported (schema newer than this build), kCorrupt, kIo.
+  /// existing store), kUnsupported (schema newer than this build), kLocked (encrypted with another
+  /// key than the one given), kCorrupt, kIo.
   [[nodiscard]] static Store open(const std::string& folder, OpenMode mode,
                                   const StoreOptions& options = {});
   ~Store();
@@ -250,6 +260,18 @@ class Store {
   /// kAlreadyExists. Nothing is stored on failure, but complete objects may stay for the next try.
   ProfileRecord import_profile(const std::string& path, const std::string& rename = {},
                                OnExisting on_existing = OnExisting::kRefuse);
+
+  /// Encrypts what will be written about people from now on, with StoreOptions::key: names, masks,
+  /// schedules, rights and own segments (docs/formats/keys.md). Pools and shared segments stay
+  /// plain. Profiles are then listed in an order that is not that of names. Other processes open
+  /// the store again. Throws kUnsupported when somebody is in it, kInvalidArgument without a key,
+  /// kAlreadyExists.
+  void encrypt();
+  [[nodiscard]] bool encrypted() const noexcept;
+  /// Wraps the key of every person by `fresh`, all or none: a call that was cut short changed
+  /// nothing. The old master key opens nothing from then on, but old copies of keys.db. The number
+  /// of keys. Throws kLocked, kUnsupported (the store is not encrypted).
+  std::int64_t rotate_master_key(std::shared_ptr<const MasterKey> fresh);
 
   /// What happened, without names: events after `after`, at most `limit`. Throws kCorrupt.
   [[nodiscard]] std::vector<AuditEvent> audit(std::int64_t after = 0,

@@ -17,3 +17,15 @@ CREATE TABLE audit (
   event    BLOB NOT NULL,
   hash     BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
+
+-- One row in an encrypted store: what its keys.db must say too (docs/formats/keys.md).
+CREATE TABLE encryption (
+  mark BLOB NOT NULL CHECK (length(mark) = 16)
+) STRICT;
+
+ALTER TABLE segment ADD COLUMN data_key INTEGER;  -- in keys.db, of an own segment's object; NULL: the object is plain
+
+-- Keys whose last row is gone and that are still to be deleted from keys.db.
+CREATE TABLE doomed_key (
+  id INTEGER PRIMARY KEY
+) STRICT;

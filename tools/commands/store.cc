@@ -315,6 +315,7 @@ void add_store(Command app, Context& context) {
   const auto arguments = std::make_shared<StoreArguments>();
   add_checks(group, context, arguments);
   add_audit(group, context, arguments);
+  add_store_key(group, context);
   add_backups(group, context, arguments);
 }
 
