@@ -61,6 +61,8 @@ Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions&
       objects_(folder + "/objects") {
   if (mode == OpenMode::kCreate) {
     create_schema(database_, migrations());
+    database_
+        .sync_log();  // a store without its tables would be none, so `fast` does not count here
     sync_names(folder);
   } else {
     upgrade_schema(database_, migrations());

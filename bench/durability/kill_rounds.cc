@@ -1,6 +1,7 @@
 #include "bench/durability/kill_rounds.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,13 @@ Writer start(const KillOptions& options, std::int64_t first) {
   return {process, ends[0]};
 }
 
+/// Waits until the writer reported a step, two seconds at most.
+void await_step(const Writer& writer) {
+  pollfd reports{writer.reports, POLLIN, 0};
+  while (::poll(&reports, 1, 2000) < 0 && errno == EINTR) {
+  }
+}
+
 /// Kills the writer and counts the steps it reported. Throws when it had ended by itself.
 std::int64_t kill_and_count(const Writer& writer, const std::string& program) {
   ::kill(writer.process, SIGKILL);
@@ -77,6 +85,7 @@ KillReport kill_rounds(const KillOptions& options) {
   std::vector<std::string> states = {describe(whole.store())};  // after each step, for backups
   while (report.kills < options.kills && report.problems.empty()) {
     const Writer writer = start(options, next);
+    if (random() % 4 != 0) await_step(writer);  // else: while it starts and opens the store
     std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(moment(random)));
     const std::int64_t steps = kill_and_count(writer, options.writer);
     ++report.kills;

@@ -14,7 +14,9 @@ struct KillOptions {
   std::string folder;  ///< empty: for the store, its backups and a copy to compare with
   std::uint64_t seed = 1;
   std::int64_t kills = 100;
-  double longest_milliseconds = 40;  ///< a kill comes at a random moment up to this, from the start
+  /// A kill comes at a random moment up to this, from the first step (in a quarter of the rounds
+  /// from the start of the process).
+  double longest_milliseconds = 25;
   Durability durability = Durability::kDurable;
 };
 

@@ -151,10 +151,10 @@ struct ScrubReport;
 /// A store. Thread-safety: one thread at a time per Store; several processes may open the same
 /// folder, one of them writing at a time (the others wait up to five seconds, then get kBusy).
 /// Every writing call is one transaction: it happened entirely or not at all, and an error means
-/// that it did not (remove_profile may say that a file is still to be deleted: see there). Objects
-/// are written to a temporary name, synced, renamed and their folders synced before any row names
-/// them, in both modes of durability; they are deleted only after the commit that dropped their
-/// last row is on the disk.
+/// that it did not (remove_profile and remove_codebook may say that a file is still to be deleted:
+/// see there). Objects are written to a temporary name, synced, renamed and their folders synced
+/// before any row names them, in both modes of durability; they are deleted only after the commit
+/// that dropped their last row is on the disk.
 class Store {
  public:
   /// Throws kNotFound (no store there; create one with `pema init`), kAlreadyExists (kCreate on an

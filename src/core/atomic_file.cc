@@ -33,10 +33,14 @@ std::vector<std::string> temporary_files(const std::string& folder) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path) : AtomicFile(path, folder_of(path)) {}
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) { create(folder_of(path_)); }
 
 AtomicFile::AtomicFile(std::string path, const std::string& temporary_folder)
     : path_(std::move(path)) {
+  create(temporary_folder);
+}
+
+void AtomicFile::create(const std::string& temporary_folder) {
   static std::atomic<std::uint64_t> next{0};
   const std::string prefix = message(temporary_folder, "/", kTemporaryPrefix, ::getpid(), "-");
   int error = 0;

@@ -31,6 +31,7 @@ class AtomicFile {
   void commit();
 
  private:
+  void create(const std::string& temporary_folder);
   void flush();
   void write_now(std::span<const std::byte> bytes);
 

@@ -1,12 +1,12 @@
 /// Randomly damaged stores: verify never crashes and never answers wrongly.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <random>
 
 #include "bench/durability/store_script.h"
 #include "pema/error.h"
+#include "tests/durability/amount.h"
 #include "tests/support/temporary_folder.h"
 
 namespace pema::test {
@@ -115,8 +115,7 @@ struct DamageTest : ::testing::Test {
 
 /// Clean must mean whole: everything is as it was. Damage that verify tells must be there.
 TEST_F(DamageTest, VerifyIsNeverWrong) {
-  const char* const text = std::getenv("PEMA_DAMAGED_STORES");
-  const std::int64_t rounds = text != nullptr ? std::strtoll(text, nullptr, 10) : 400;
+  const std::int64_t rounds = amount("PEMA_DAMAGED_STORES", 400);
   std::int64_t told = 0;
   std::int64_t refused = 0;
   std::int64_t harmless = 0;

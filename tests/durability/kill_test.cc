@@ -1,9 +1,8 @@
 /// kill -9 at random moments of a writing process.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "bench/durability/kill_rounds.h"
+#include "tests/durability/amount.h"
 #include "tests/support/temporary_folder.h"
 
 namespace pema::test {
@@ -12,12 +11,11 @@ namespace {
 class Kill : public ::testing::TestWithParam<Durability> {};
 
 TEST_P(Kill, LosesNothingThatWasAcknowledged) {
-  const char* const text = std::getenv("PEMA_KILLS");
   const TemporaryFolder folder;
   durability::KillOptions options;
   options.writer = PEMA_STORE_WRITER;
   options.folder = folder.path();
-  options.kills = text != nullptr ? std::strtoll(text, nullptr, 10) : 50;
+  options.kills = amount("PEMA_KILLS", 50);
   options.durability = GetParam();
   const durability::KillReport report = durability::kill_rounds(options);
   for (const std::string& problem : report.problems) ADD_FAILURE() << problem;

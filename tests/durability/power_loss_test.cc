@@ -1,10 +1,11 @@
 /// A power cut at any moment, on a disk that drops, tears and reorders what was not synced.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "bench/durability/store_script.h"
+#include "pema/error.h"
+#include "tests/durability/amount.h"
 #include "tests/durability/simulated_disk.h"
 #include "tests/support/temporary_folder.h"
 
@@ -41,12 +42,6 @@ class Cuts : public DiskHook {
   std::uint64_t every_;
   SimulatedDisk disk_;
 };
-
-/// PEMA_POWER_CUTS, or what takes a second.
-std::int64_t wanted_cuts(std::int64_t otherwise) {
-  const char* const text = std::getenv("PEMA_POWER_CUTS");
-  return text != nullptr ? std::strtoll(text, nullptr, 10) : otherwise;
-}
 
 struct Sums {
   std::int64_t cuts = 0;
@@ -102,10 +97,44 @@ void run(std::uint64_t seed, std::int64_t steps, Durability durability, Sums& su
   }
 }
 
+/// A store whose creation was cut is there, or can be created; once the call returned it is there.
+TEST(PowerLossAtCreation, LeavesAStoreOrRoomForOne) {
+  const TemporaryFolder folder;
+  const std::string live = folder.file("live");
+  const std::string left = folder.file("left");
+  std::filesystem::create_directories(live);
+  Cuts cuts(live, 3, 1);
+  {
+    const HookedDisk hooked(cuts);
+    for (const Durability durability : {Durability::kDurable, Durability::kFast}) {
+      const std::string name = durability == Durability::kFast ? "/fast" : "/durable";
+      static_cast<void>(Store::open(live + name, OpenMode::kCreate, {durability}));
+      ++cuts.acknowledged;
+      cuts.cut();
+    }
+  }
+  EXPECT_GT(cuts.cuts.size(), 40U);
+  for (const Cut& cut : cuts.cuts) {
+    write_image(cut.image, left);
+    std::int64_t there = 0;
+    for (const char* const name : {"/durable", "/fast"}) {
+      try {
+        EXPECT_TRUE(Store::open(left + name, OpenMode::kReadWrite).verify().empty());
+        ++there;
+      } catch (const Error& error) {
+        EXPECT_TRUE(error.code() == ErrorCode::kNotFound || error.code() == ErrorCode::kCorrupt)
+            << error.what();
+        EXPECT_NO_THROW(static_cast<void>(Store::open(left + name, OpenMode::kCreate)));
+      }
+    }
+    EXPECT_GE(there, cut.acknowledged);
+  }
+}
+
 class PowerLoss : public ::testing::TestWithParam<Durability> {};
 
 TEST_P(PowerLoss, KeepsWhatWasPromisedAtEveryCut) {
-  const std::int64_t wanted = wanted_cuts(150);
+  const std::int64_t wanted = amount("PEMA_POWER_CUTS", 150);
   Sums sums;
   for (std::uint64_t seed = 1; sums.cuts < wanted; ++seed) {
     run(seed, 24, GetParam(), sums);

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 
 class BackupCommands : public ::testing::Test {
  protected:
-  [[nodiscard]] nlohmann::json json(std::vector<std::string> arguments) const {
+  nlohmann::json json(std::vector<std::string> arguments) const {
     arguments.emplace_back("--json");
     const Outcome outcome = world_.pema(arguments);
     EXPECT_EQ(outcome.status, 0) << outcome.err;
