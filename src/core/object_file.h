@@ -37,6 +37,7 @@ enum class ObjectKind : std::uint32_t {
   kCodebook = 7,        ///< pema::Codebook
   kSegmentIndex = 8,    ///< an index over segments (src/memory)
   kRoundedSegment = 9,  ///< pema::Segment whose keys are not float32
+  kSealed = 10,         ///< another object, encrypted (profiles/seal.h)
 };
 /// Name of a kind for messages, "block of adapters". Never throws.
 [[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;

@@ -1,0 +1,51 @@
+#include "pema/erasure.h"
+
+#include <algorithm>
+
+namespace pema {
+
+std::string_view to_string(ErasurePlace place) noexcept {
+  switch (place) {
+    case ErasurePlace::kRows:
+      return "rows";
+    case ErasurePlace::kLog:
+      return "log";
+    case ErasurePlace::kFreeSpace:
+      return "free_space";
+    case ErasurePlace::kObjects:
+      return "objects";
+    case ErasurePlace::kIndexes:
+      return "indexes";
+    case ErasurePlace::kKeys:
+      return "keys";
+    case ErasurePlace::kStoreMemory:
+      return "store_memory";
+    case ErasurePlace::kServingMemory:
+      return "serving_memory";
+    case ErasurePlace::kBackup:
+      return "backup";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(ErasureState state) noexcept {
+  switch (state) {
+    case ErasureState::kErased:
+      return "erased";
+    case ErasureState::kNothing:
+      return "nothing";
+    case ErasureState::kPending:
+      return "pending";
+    case ErasureState::kKept:
+      return "kept";
+  }
+  return "unknown";
+}
+
+bool ErasureReceipt::complete() const noexcept {
+  return std::none_of(places.begin(), places.end(), [](const ErasedPlace& place) {
+    return place.state == ErasureState::kPending || place.state == ErasureState::kKept;
+  });
+}
+
+}  // namespace pema
