@@ -1,4 +1,4 @@
--- Schema 6: what the store knows about people having left (docs/decisions/0015-leaving.md); nothing here says who.
+-- Schema 6: what the store knows about people having left (docs/decisions/0018-leaving.md); nothing here says who.
 
 CREATE TABLE leaving (
   name  TEXT PRIMARY KEY,

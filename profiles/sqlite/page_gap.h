@@ -13,7 +13,7 @@ inline constexpr std::int64_t kMostCleanBytes = std::int64_t{1} << 35;
 
 /// Zeroes the unallocated middle of `page` when it is a b-tree page; others stay as they are. Where
 /// SQLite rebuilt a page, copies of rows that moved to another one lie there, and a deletion does
-/// not know of them (docs/decisions/0015-leaving.md has the measurement). Thread-safety: reentrant.
+/// not know of them (docs/decisions/0018-leaving.md has the measurement). Thread-safety: reentrant.
 void zero_unused_room(std::span<std::byte> page, bool first_page) noexcept;
 
 }  // namespace pema::profiles::sqlite

@@ -1,6 +1,6 @@
 /// Memory that C++ frees is zeroed first, in the whole program that links pema::clean_heap: names
 /// in strings, masks in vectors, messages of errors leave no copies on the heap. Without it the
-/// library zeroes what SQLite frees, and nothing else (docs/decisions/0015-leaving.md: what it
+/// library zeroes what SQLite frees, and nothing else (docs/decisions/0018-leaving.md: what it
 /// costs, and why not type by type). Nothing under a sanitizer, which watches freed memory itself.
 #include <malloc.h>
 #include <string.h>  // explicit_bzero

@@ -87,7 +87,7 @@ TEST_F(LeavingTest, TheReceiptNamesEveryPlaceAndHoldsNoName) {
 
 TEST_F(LeavingTest, NobodyIsFoundInAnyFileWhateverMovedTheRows) {
   // Random order splits and merges pages, which leaves copies of rows where SQLite's own
-  // overwriting does not reach (docs/decisions/0015-leaving.md).
+  // overwriting does not reach (docs/decisions/0018-leaving.md).
   constexpr std::int64_t kPeople = 3000;
   std::mt19937_64 random(7);
   std::vector<ProfileDraft> drafts;
