@@ -9,6 +9,7 @@
 #include "profiles/sqlite/clean_memory.h"
 #include "profiles/sqlite/page_gap.h"
 #include "profiles/sqlite/transaction.h"
+#include "profiles/staging_folder.h"
 #include "profiles/store_impl.h"
 
 namespace pema {
@@ -126,6 +127,9 @@ class Erasure {
   void sweep() {
     try {
       hooks_.finish(masks_);
+      // What killed writers were making may be hers too.
+      registry_.objects().sweep();
+      profiles::StagingFolder::sweep(registry_.folder());
     } catch (const Error& error) {
       sweep_error_ = error.what();
     }

@@ -171,6 +171,18 @@ TEST_F(LeavingTest, ABackupKeepsTheFilesUntilItEnds) {
   EXPECT_FALSE(std::filesystem::exists(object));
 }
 
+TEST_F(LeavingTest, WhatKilledWritersLeftGoesToo) {
+  store.put_profile(draft_of("ada", pool));
+  const std::string words = "half of a segment of ada";
+  for (const std::string left : {"/objects/incoming", "/staging/killed"}) {
+    std::filesystem::create_directories(tiny.path + left);
+    write_bytes(tiny.path + left + "/.pema-tmp-left", std::as_bytes(std::span(words)));
+  }
+  write_bytes(tiny.path + "/staging/killed/lock", {});
+  EXPECT_TRUE(store.erase_profile("ada", {}).complete());
+  EXPECT_EQ(found_in_files(tiny.path, masked(words.data(), words.size())), std::nullopt);
+}
+
 TEST_F(LeavingTest, ContentThatIsSharedStaysAndTheReceiptSaysSo) {
   store.put_segment(*tiny_segment(3), SegmentKind::kShared, "docs");
   ProfileDraft draft = draft_of("ada", pool);

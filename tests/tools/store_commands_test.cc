@@ -89,9 +89,9 @@ TEST_F(StoreCommands, UsersOfAPoolAndOfAnAdapter) {
   const nlohmann::json listed = json({"profile", "ls", "--pool", "tiny"});
   ASSERT_EQ(listed["profiles"].size(), 2U);
   EXPECT_EQ(listed["profiles"][1]["name"], "bob");
-  json({"profile", "set", "eve", "--pool", "tiny", "--adapters", "1,5,9"});
-  json({"profile", "set", "fay", "--pool", "tiny", "--adapters", "1,5,8"});
-  json({"profile", "set", "gus", "--pool", "tiny", "--adapters", "12"});
+  (void)json({"profile", "set", "eve", "--pool", "tiny", "--adapters", "1,5,9"});
+  (void)json({"profile", "set", "fay", "--pool", "tiny", "--adapters", "1,5,8"});
+  (void)json({"profile", "set", "gus", "--pool", "tiny", "--adapters", "12"});
   const nlohmann::json nine = json({"pool", "users", "tiny", "--adapter", "12", "--after", "f"});
   EXPECT_EQ(nine["names"], nlohmann::json({"gus"}));
   EXPECT_EQ(world_.pema({"pool", "users", "tiny", "--adapter", "13"}).status, 2);
