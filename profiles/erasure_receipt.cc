@@ -53,17 +53,20 @@ bool ErasureReceipt::complete() const noexcept {
 
 void erase_from_memory(MemoryManager& memory, ErasureReceipt& receipt) {
   ErasedPlace place{.place = ErasurePlace::kServingMemory};
-  std::int64_t leased = 0;
   for (const Digest& digest : receipt.in_memory) {
     const MemoryErasure erased = memory.erase(digest);
     place.items += erased.items;
     place.bytes += erased.bytes;
-    leased += erased.leased_bytes;
   }
   if (place.items > 0) place.state = ErasureState::kErased;
+  // The store's listener may have erased it here already, so that what leases keep is asked of the
+  // manager as a whole.
+  const std::int64_t leased = memory.stats().erased_leased;
   if (leased > 0) {
     place.state = ErasureState::kPending;
-    place.note = message(leased, " bytes are leased and go when the last lease on them ends");
+    place.note = message(leased,
+                         " bytes of what was erased, now or before, are leased and go when the "
+                         "last lease on them ends");
   }
   receipt.places.push_back(std::move(place));
 }

@@ -62,8 +62,9 @@ struct ErasureOptions {
   std::vector<std::string> backups = {};
 };
 
-/// Erases what the receipt names from `memory` and adds what came of it. Several managers may
-/// follow one another.
+/// Erases what the receipt names from `memory` and adds what came of it, also where the store's
+/// listener was faster: pending while leases keep anything that was erased there, hers or another
+/// person's. Several managers may follow one another.
 void erase_from_memory(MemoryManager& memory, ErasureReceipt& receipt);
 
 }  // namespace pema
