@@ -4,6 +4,10 @@
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(SQLite3 3.38 REQUIRED)
 find_package(ZLIB REQUIRED)
+
+# It brings no CMake package; an interface target of ours would not do in an installed one, so it is the file itself.
+find_path(SODIUM_INCLUDE_DIR sodium.h REQUIRED)
+find_library(SODIUM_LIBRARY NAMES sodium REQUIRED)
 find_package(cereal REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -50,9 +50,13 @@ struct BulkEnrolment::Impl {
     try {
       registry.put_own_segment_objects(with_segments);
       profiles::sqlite::Transaction transaction(registry.database());
+      const std::unique_ptr<profiles::sqlite::Transaction> new_keys = registry.begin_keys();
       for (std::size_t i = 0; i < places.size(); ++i) batch.add(with_segments[i], places[i]);
       batch.write(options.on_existing);
+      static_cast<void>(registry.note(AuditKind::kEnrolled, batch.size()));
+      if (new_keys != nullptr) new_keys->commit();
       transaction.commit();
+      static_cast<void>(registry.take_sealed_objects());
     } catch (...) {
       registry.drop_own_segment_objects(with_segments);
       forget();
@@ -70,7 +74,7 @@ BulkEnrolment::BulkEnrolment(Store& store, const BulkOptions& options)
     : impl_(std::make_unique<Impl>(*store.impl_, options)) {
   PEMA_CHECK(options.buffer_bytes > 0, kInvalidArgument, "a buffer of ", options.buffer_bytes,
              " bytes holds no profile");
-  impl_->registry.require_writable();
+  impl_->registry.require(Role::kEnrol);
 }
 
 BulkEnrolment::~BulkEnrolment() = default;

@@ -8,6 +8,7 @@
 #include "profiles/bundle.h"
 #include "profiles/name.h"
 #include "profiles/registry.h"
+#include "profiles/sealed_row.h"
 
 namespace pema::profiles {
 namespace {
@@ -56,11 +57,17 @@ std::vector<std::byte> name_hash(std::string_view name) {
 }
 
 std::string_view ProfileBatch::name_of(const Entry& entry) const noexcept {
-  return text_of(std::span(bytes_).subspan(entry.at, entry.name_bytes));
+  return text_of(std::span(bytes_).subspan(entry.at + entry.token_bytes, entry.name_bytes));
+}
+
+std::string_view ProfileBatch::stored_name_of(const Entry& entry) const noexcept {
+  if (entry.token_bytes == 0) return name_of(entry);
+  return text_of(std::span(bytes_).subspan(entry.at, entry.token_bytes));
 }
 
 std::span<const std::byte> ProfileBatch::data_of(const Entry& entry) const noexcept {
-  return std::span(bytes_).subspan(entry.at + entry.name_bytes, entry.data_bytes);
+  return std::span(bytes_).subspan(entry.at + entry.token_bytes + entry.name_bytes,
+                                   entry.data_bytes);
 }
 
 std::int64_t ProfileBatch::bytes() const noexcept {
@@ -81,6 +88,7 @@ void ProfileBatch::forget() noexcept {
 void ProfileBatch::clear() noexcept {
   for (Use* use : waiting_uses_) use->waiting = 0;
   waiting_uses_.clear();
+  wipe(bytes_);  // a person's own, and kept for its room
   bytes_.clear();
   segments_.clear();
   entries_.clear();
@@ -104,10 +112,19 @@ void ProfileBatch::add(const ProfileDraft& draft, std::int64_t order) {
   entry.segments_at = segments_.size();
   entry.segments = static_cast<std::uint32_t>(rights_.beside.size());
   entry.use = &use;
-  const auto name = std::as_bytes(std::span(draft.name));
-  bytes_.insert(bytes_.end(), name.begin(), name.end());
+  const auto put = [&](std::string_view text) {
+    const auto bytes = std::as_bytes(std::span(text));
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  };
+  if (registry_.encrypted()) {
+    const std::string token = registry_.stored_name(draft.name);
+    entry.token_bytes = static_cast<std::uint32_t>(token.size());
+    put(token);
+  }
+  put(draft.name);
   encode_row(bytes_, use.setting, schedule, draft.mask, rights_.beside);
-  entry.data_bytes = static_cast<std::uint32_t>(bytes_.size() - entry.at - entry.name_bytes);
+  entry.data_bytes =
+      static_cast<std::uint32_t>(bytes_.size() - entry.at - entry.token_bytes - entry.name_bytes);
   segments_.insert(segments_.end(), rights_.beside.begin(), rights_.beside.end());
   entries_.push_back(entry);
   if (use.waiting++ == 0) waiting_uses_.push_back(&use);
@@ -135,6 +152,8 @@ void ProfileBatch::sort_rights(const ProfileDraft& draft) {
 
 ProfileBatch::Use& ProfileBatch::use_for(const ProfileDraft& draft,
                                          const LambdaSchedule& schedule) {
+  // A setting says what few people may have in common: an encrypted store has bare ones alone.
+  if (registry_.encrypted()) return make_use(draft, schedule);
   put_key(key_, draft.pool, schedule, shape_of(draft.mask), rights_.common);
   const auto found = uses_.find(text_of(key_));
   return found != uses_.end() ? *found->second : make_use(draft, schedule);
@@ -144,7 +163,8 @@ ProfileBatch::Use& ProfileBatch::make_use(const ProfileDraft& draft,
                                           const LambdaSchedule& schedule) {
   const Digest model = check_common(draft);
   if (settings_there_ < 0) settings_there_ = registry_.settings().count();
-  if (std::max(settings_there_, std::ssize(use_rows_)) >= SettingTable::kMost) {
+  if (registry_.encrypted() ||
+      std::max(settings_there_, std::ssize(use_rows_)) >= SettingTable::kMost) {
     Use& use = bare_use(draft);
     use.model = model;  // of this draft; a bare setting's drafts are all checked
     return use;
@@ -261,10 +281,12 @@ std::vector<const ProfileBatch::Entry*> ProfileBatch::in_name_order() const {
   };
   std::vector<Key> keys;
   keys.reserve(entries_.size());
-  for (const Entry& entry : entries_) keys.push_back({prefix_of(name_of(entry)), &entry});
+  for (const Entry& entry : entries_) {
+    keys.push_back({prefix_of(stored_name_of(entry)), &entry});
+  }
   std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
     if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    const int names = name_of(*a.entry).compare(name_of(*b.entry));
+    const int names = stored_name_of(*a.entry).compare(stored_name_of(*b.entry));
     return names != 0 ? names < 0 : a.entry->order < b.entry->order;
   });
   std::vector<const Entry*> order;
@@ -276,6 +298,7 @@ std::vector<const ProfileBatch::Entry*> ProfileBatch::in_name_order() const {
 void ProfileBatch::write_entries(OnExisting on_existing) {
   sqlite::Database& database = registry_.database();
   std::int64_t last = database.integer("SELECT value FROM counter WHERE name = 'profile'");
+  const std::int64_t first_generation = registry_.generation_floor() + 1;
   const bool any_removed = database.integer("SELECT EXISTS (SELECT 1 FROM removed)") != 0;
   {
     sqlite::Query name = database.query(
@@ -283,18 +306,23 @@ void ProfileBatch::write_entries(OnExisting on_existing) {
     sqlite::Query row = database.query(
         "INSERT INTO profile (id, generation, setting, data) VALUES (?1, ?2, ?3, ?4)");
     for (const Entry* entry : in_name_order()) {
-      name->bind_view(1, name_of(*entry)).bind(2, last + 1).run_again();
+      name->bind_view(1, stored_name_of(*entry)).bind(2, last + 1).run_again();
       if (name->changes() == 0) {
         PEMA_CHECK(on_existing == OnExisting::kReplace, kAlreadyExists, "the profile '",
                    name_of(*entry), "' exists; choose another name or replace it");
         replace(*entry);
         continue;
       }
-      const std::int64_t generation = any_removed ? registry_.next_generation(name_of(*entry)) : 1;
-      row->bind(1, ++last)
+      const std::int64_t generation =
+          any_removed ? registry_.next_generation(stored_name_of(*entry)) : first_generation;
+      ++last;
+      std::vector<std::byte> secret;
+      if (registry_.encrypted()) secret = sealed(*entry, last, 0);
+      row->bind(1, last)
           .bind(2, generation)
           .bind(3, entry->use->setting.id)
-          .bind_view(4, data_of(*entry))
+          .bind_view(4,
+                     registry_.encrypted() ? std::span<const std::byte>(secret) : data_of(*entry))
           .run_again();
       for (std::uint32_t i = 0; i < entry->segments; ++i) {
         ++readers_[segments_[entry->segments_at + i]];
@@ -307,28 +335,48 @@ void ProfileBatch::write_entries(OnExisting on_existing) {
 
 void ProfileBatch::replace(const Entry& entry) {
   sqlite::Database& database = registry_.database();
-  const std::string name(name_of(entry));
   std::int64_t id = 0;
   std::int64_t generation = 0;
+  std::int64_t key = 0;
   {
     sqlite::Query old = database.query(
         "SELECT profile, generation, setting, data FROM profile_name LEFT JOIN profile "
         "ON id = profile WHERE name = ?1");
-    PEMA_ASSERT(old->bind(1, std::string_view(name)).step());
+    PEMA_ASSERT(old->bind(1, stored_name_of(entry)).step());
     id = old->integer(0);
     generation = old->integer(1) + 1;
-    take_back(entry, old->integer(2), old->blob(3));
+    if (registry_.encrypted()) key = key_of_row(old->blob(3), message("profile ", id));
+    take_back(entry, id, old->integer(2), old->blob(3));
   }
+  std::vector<std::byte> secret;
+  if (registry_.encrypted()) secret = sealed(entry, id, key);
   sqlite::Query row =
       database.query("UPDATE profile SET generation = ?2, setting = ?3, data = ?4 WHERE id = ?1");
-  row->bind(1, id).bind(2, generation).bind(3, entry.use->setting.id).bind(4, data_of(entry)).run();
+  row->bind(1, id)
+      .bind(2, generation)
+      .bind(3, entry.use->setting.id)
+      .bind(4, registry_.encrypted() ? std::span<const std::byte>(secret) : data_of(entry))
+      .run();
   for (std::uint32_t i = 0; i < entry.segments; ++i) ++readers_[segments_[entry.segments_at + i]];
   changed_.push_back(id);
 }
 
-void ProfileBatch::take_back(const Entry& entry, std::int64_t setting,
+std::vector<std::byte> ProfileBatch::sealed(const Entry& entry, std::int64_t id, std::int64_t key) {
+  KeyStore& keys = registry_.keys();
+  std::optional<DataKey> found = key != 0 ? keys.find(key) : std::nullopt;
+  if (!found) key = keys.add(found.emplace());
+  return seal_row(keys, id, key, *found, name_of(entry), data_of(entry));
+}
+
+void ProfileBatch::take_back(const Entry& entry, std::int64_t id, std::int64_t setting,
                              std::span<const std::byte> data) {
   ++left_settings_[setting];
+  std::optional<PlainRow> plain;
+  if (registry_.encrypted()) {
+    plain = open_row(registry_.keys(), id, data);
+    if (!plain) return;  // of an erased person of that name: nobody can say what she read
+    data = plain->data;
+  }
   registry_.drop_readers(setting, data, message("profile '", name_of(entry), "'"), left_readers_);
 }
 

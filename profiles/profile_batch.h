@@ -52,8 +52,9 @@ class ProfileBatch {
     std::int64_t waiting = 0;  ///< entries that have it
   };
   struct Entry {
-    std::size_t at = 0;  ///< of its name in bytes_, which the row follows
+    std::size_t at = 0;  ///< of its token and name in bytes_, which the row follows
     std::uint32_t name_bytes = 0;
+    std::uint32_t token_bytes = 0;  ///< of what stands for the name, before it; 0: the name itself
     std::uint32_t data_bytes = 0;
     std::int64_t order = 0;
     std::size_t segments_at = 0;  ///< in segments_: those that the setting does not hold
@@ -70,6 +71,8 @@ class ProfileBatch {
   };
 
   [[nodiscard]] std::string_view name_of(const Entry& entry) const noexcept;
+  /// What stands for the name in tables.
+  [[nodiscard]] std::string_view stored_name_of(const Entry& entry) const noexcept;
   [[nodiscard]] std::span<const std::byte> data_of(const Entry& entry) const noexcept;
 
   /// Splits what the draft may read; stores its own segments.
@@ -87,7 +90,13 @@ class ProfileBatch {
   void number_settings();
   void write_entries(OnExisting on_existing);
   void replace(const Entry& entry);
-  void take_back(const Entry& entry, std::int64_t setting, std::span<const std::byte> data);
+  /// Counts out the row that `entry` replaces.
+  void take_back(const Entry& entry, std::int64_t id, std::int64_t setting,
+                 std::span<const std::byte> data);
+  /// The entry's row for an encrypted store, under key `key` or, where that is 0 or gone, a new
+  /// one.
+  [[nodiscard]] std::vector<std::byte> sealed(const Entry& entry, std::int64_t id,
+                                              std::int64_t key);
   void count_readers();
   [[nodiscard]] std::vector<const Entry*> in_name_order() const;
 

@@ -35,7 +35,7 @@ class Rewound {
 
 struct ProfileReader::Impl {
   Impl(const std::string& folder, const ReaderOptions& options)
-      : registry(folder, OpenMode::kReadOnly),
+      : registry(folder, OpenMode::kReadOnly, {.key = options.key}),
         database(registry.database()),
         watch(database),
         resident(options.resident_bytes) {
@@ -91,16 +91,21 @@ struct ProfileReader::Impl {
     }
   }
 
-  void fill(const ResidentRow& row, ProfileRecord& record) {
-    record.id.value = row.id;
-    record.generation = row.generation;
+  /// False when the profile's key was erased.
+  bool fill(const ResidentRow& row, ProfileRecord& record) {
     const auto decode = [&](std::string_view what) {
-      profiles::decode_row(row.data, registry.settings().get(row.setting, what), what, record);
+      if (!registry.read_row(row.id, row.generation, row.setting, row.data, what, record)) {
+        return false;
+      }
+      if (!row.name.empty()) registry.check_stored_name(row.name, record);
+      return true;
     };
     try {
-      decode("a profile");
-    } catch (const Error&) {
-      decode(row.name.empty() ? message("profile ", row.id) : message("profile '", row.name, "'"));
+      return decode("a profile");
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kCorrupt) throw;
+      (void)decode(row.name.empty() ? message("profile ", row.id)
+                                    : message("profile '", row.name, "'"));
       throw;
     }
   }
@@ -122,7 +127,7 @@ struct ProfileReader::Impl {
     ++stats.misses;
     if (!query->bind_view(1, name).step()) return false;
     const ResidentRow row = row_of(query, name);
-    fill(row, record);
+    if (!fill(row, record)) return false;
     static_cast<void>(resident.put(row));
     return true;
   }
@@ -133,8 +138,7 @@ struct ProfileReader::Impl {
     const Rewound rewound(query);
     ++stats.misses;
     if (!query->bind(1, id.value).step()) return false;
-    fill(row_of(query, {}), record);
-    return true;
+    return fill(row_of(query, {}), record);
   }
 
   Registry registry;
@@ -160,11 +164,14 @@ ProfileReader ProfileReader::open(const std::string& folder, const ReaderOptions
 bool ProfileReader::find(std::string_view name, ProfileRecord& record) {
   impl_->resume();
   ResidentRow row;
-  const bool here = impl_->resident.find(name, row);
-  if (here) {
+  // Resident rows of an encrypted store are as they are stored there, under their tokens.
+  const std::string token =
+      impl_->registry.encrypted() ? impl_->registry.stored_name(name) : std::string();
+  const std::string_view stored = token.empty() ? name : std::string_view(token);
+  if (impl_->resident.find(stored, row)) {
     ++impl_->stats.hits;
-    impl_->fill(row, record);
-  } else if (!impl_->read(name, record)) {
+    if (!impl_->fill(row, record)) return false;
+  } else if (!impl_->read(stored, record)) {
     return false;
   }
   record.name = name;
@@ -173,12 +180,16 @@ bool ProfileReader::find(std::string_view name, ProfileRecord& record) {
 
 bool ProfileReader::find(ProfileId id, ProfileRecord& record) {
   impl_->resume();
-  record.name.clear();
   ResidentRow row;
-  if (!impl_->resident.find(id.value, row)) return impl_->read(id, record);
-  ++impl_->stats.hits;
-  impl_->fill(row, record);
-  return true;
+  bool there = false;
+  if (impl_->resident.find(id.value, row)) {
+    ++impl_->stats.hits;
+    there = impl_->fill(row, record);
+  } else {
+    there = impl_->read(id, record);
+  }
+  record.name.clear();
+  return there;
 }
 
 bool ProfileReader::stale() const { return impl_->watch.changed(); }

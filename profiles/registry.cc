@@ -56,6 +56,7 @@ void sync_names(const std::string& folder) {
 
 Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions& options)
     : folder_(folder),
+      role_(options.role),
       database_(require_store(prepare_folder(folder, mode), folder, mode), mode,
                 sqlite::kBusyMilliseconds, options.durability),
       objects_(folder + "/objects") {
@@ -67,13 +68,18 @@ Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions&
   } else {
     upgrade_schema(database_, migrations());
   }
+  open_keys(mode, options.key);
   if (mode != OpenMode::kReadWrite) return;
   objects_.sweep();
   sweep_doomed();
   StagingFolder::sweep(folder_);
+  static_cast<void>(empty_erased_log());
 }
 
-void Registry::require_writable() const {
+void Registry::require(Role role) const {
+  PEMA_CHECK(role <= role_, kPermission, folder_, ": this call needs the role ", to_string(role),
+             ", and the store was opened with ", to_string(role_),
+             "; ask somebody who has it, or open the store with that role");
   PEMA_CHECK(!database_.read_only(), kIo, folder_,
              ": the store was opened read-only; open it for writing");
 }

@@ -9,14 +9,18 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pema/error.h"
 #include "pema/store.h"
+#include "profiles/audit_log.h"
+#include "profiles/key_store.h"
 #include "profiles/object_folder.h"
 #include "profiles/profile_batch.h"
 #include "profiles/setting_table.h"
 #include "profiles/sqlite/database.h"
+#include "profiles/sqlite/transaction.h"
 #include "src/core/weak_shelf.h"
 
 namespace pema::profiles {
@@ -37,9 +41,11 @@ class Registry {
   [[nodiscard]] sqlite::Database& database() noexcept { return database_; }
   [[nodiscard]] const ObjectFolder& objects() const noexcept { return objects_; }
 
-  /// Throws kIo when the store was opened read-only, before anything is written beside the
-  /// database.
-  void require_writable() const;
+  /// Throws kPermission when the role of whoever opened the store does not include `role`, kIo when
+  /// it was opened read-only: before anything is written, beside the database too. The one place
+  /// where roles are enforced; every writing call of Store begins with it.
+  void require(Role role) const;
+  [[nodiscard]] Role role() const noexcept { return role_; }
 
   // Base models (registry.cc).
   ModelRecord put_model(const ModelInfo& info, const std::string& path);
@@ -74,8 +80,9 @@ class Registry {
   void drop_unneeded_codebook(CodebookId id);
 
   // Segments (registry_segments.cc).
-  /// Stores the segment's object and that of its codebook, if they are not there and whole.
-  void put_segment_object(const Segment& segment);
+  /// Stores the segment's object and that of its codebook, if they are not there and whole. Own
+  /// segments of an encrypted store are left to put_segment.
+  void put_segment_object(const Segment& segment, SegmentKind kind);
   SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name);
   [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind);
   [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id);
@@ -132,7 +139,10 @@ class Registry {
   void put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing);
   /// Says that the transaction of the last put_profiles was committed, so that what was learnt in
   /// it holds.
-  void settle() noexcept { batch_in_doubt_ = false; }
+  void settle() noexcept {
+    batch_in_doubt_ = false;
+    sealed_.clear();
+  }
   [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name);
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
   [[nodiscard]] std::int64_t profile_count();
@@ -146,11 +156,59 @@ class Registry {
                                         std::int64_t limit);
   bool remove_profile(std::string_view name);
   [[nodiscard]] SettingTable& settings() noexcept { return settings_; }
-  /// The generation of a new profile: after the removed one of that name, or 1.
-  [[nodiscard]] std::int64_t next_generation(std::string_view name);
-  /// Counts down the readers of what a row of `profile` may read.
+  /// The generation of a new profile: after the removed one of that name and those of the erased,
+  /// or 1. `stored` is its stored_name.
+  [[nodiscard]] std::int64_t next_generation(std::string_view stored);
+  /// Fills `record` from a row of `profile`, which in an encrypted store has the name too;
+  /// otherwise the name stays. False when the key was erased. Throws kCorrupt, naming `what`;
+  /// kLocked.
+  [[nodiscard]] bool read_row(std::int64_t id, std::int64_t generation, std::int64_t setting,
+                              std::span<const std::byte> data, std::string_view what,
+                              ProfileRecord& record);
+  /// Throws kCorrupt when `stored`, whose row was read into `record`, is not what stands for the
+  /// name in it.
+  void check_stored_name(std::string_view stored, const ProfileRecord& record);
+  /// Counts down the readers of what a row of `profile` may read, as it is before it is sealed.
   void drop_readers(std::int64_t setting, std::span<const std::byte> data, std::string_view what,
                     std::map<SegmentId, std::int64_t>& readers);
+
+  // Encryption (registry_keys.cc).
+  [[nodiscard]] bool encrypted() const noexcept { return mark_.has_value(); }
+  /// As Store::encrypt.
+  void encrypt(const std::shared_ptr<const MasterKey>& master);
+  /// As Store::rotate_master_key.
+  std::int64_t rotate(const std::shared_ptr<const MasterKey>& fresh);
+  /// Throws kLocked when keys.db is missing.
+  [[nodiscard]] KeyStore& keys();
+  [[nodiscard]] bool has_keys() const noexcept { return keys_ != nullptr; }
+  /// What stands for `name` in tables: itself, or its token in an encrypted store. Throws kLocked.
+  [[nodiscard]] std::string stored_name(std::string_view name);
+  /// A transaction of keys.db for keys of rows that are about to be written; null in a plain store.
+  /// Commit it before theirs: a key that no row came to need opens nothing. Throws kLocked.
+  [[nodiscard]] std::unique_ptr<sqlite::Transaction> begin_keys();
+  /// Notes that a key is to be deleted; expects the transaction that drops what it opens.
+  void doom_key(std::int64_t id);
+  /// Deletes doomed keys. False when somebody who reads keeps the log of keys.db.
+  bool sweep_keys();
+  /// Objects that put_segment encrypted and wrote since the last call: for drop_unnamed.
+  [[nodiscard]] std::vector<Digest> take_sealed_objects() { return std::exchange(sealed_, {}); }
+
+  // People who left (registry_leaving.cc).
+  /// The last generation that an erased name may have had; 0 when nobody was erased.
+  [[nodiscard]] std::int64_t generation_floor();
+  /// Drops the hash of a removed name, whose generation the floor takes over. True when there was
+  /// one. Expects a transaction.
+  bool forget_removed_name(std::string_view name);
+  /// A number of table `leaving`.
+  [[nodiscard]] std::int64_t leaving(std::string_view name);
+  void set_leaving(std::string_view name, std::int64_t value);
+  /// Appends to the audit log, under the role of whoever opened the store. Expects the transaction
+  /// of what it tells of.
+  AuditHead note(AuditKind kind, std::int64_t count) {
+    return append_event(database_, kind, role_, count);
+  }
+  /// Empties the log when it holds erased rows. False when somebody who reads keeps it.
+  bool empty_erased_log();
 
   // Checks (store_verify.cc).
   [[nodiscard]] std::vector<Damage> verify(VerifyDepth depth);
@@ -160,13 +218,27 @@ class Registry {
   void drop_unread_segment(SegmentId id, SegmentKind last);
   void require_segments_stay(std::span<const Digest> segments, std::string_view name);
   [[nodiscard]] std::vector<SegmentId> segments_of_profiles(const RecallIndexDraft& draft);
+  [[nodiscard]] std::string keys_path() const { return folder_ + "/keys.db"; }
+  void open_keys(OpenMode mode, std::shared_ptr<const MasterKey> master);
+  /// A record with the wrapped key of its object, where that has one.
+  [[nodiscard]] SegmentRecord with_key(SegmentRecord record);
+  /// Of kProfileColumns; nothing when the key was erased.
+  [[nodiscard]] std::optional<ProfileRecord> read_profile(const sqlite::Query& row);
+  /// As profile_names, in an encrypted store.
+  [[nodiscard]] std::vector<std::string> sealed_names(std::span<const ProfileId> ids);
+  /// Adds the name of a profile, unless its key was erased.
+  void add_name(PoolUsers& users, std::int64_t id, std::string stored);
 
   std::string folder_;
+  Role role_;
   sqlite::Database database_;
   ObjectFolder objects_;
   SettingTable settings_{database_};
   ProfileBatch batch_{*this};
   bool batch_in_doubt_ = false;
+  std::optional<StoreMark> mark_;
+  std::unique_ptr<KeyStore> keys_;
+  std::vector<Digest> sealed_;
   core::WeakShelf<Codebook> loaded_codebooks_;  ///< segments are loaded from several threads
   std::vector<Digest> doomed_;                  ///< by this object, since the last sweep
   std::vector<Digest> gone_;

@@ -23,6 +23,7 @@ std::vector<NamedObject> Registry::named_objects() {
 }
 
 void Registry::sweep_doomed() {
+  static_cast<void>(sweep_keys());
   // Another process, or a sweep after a running backup, may delete their files.
   for (const Digest& digest : std::exchange(doomed_, {})) {
     if (!names_object(digest)) gone_.push_back(digest);

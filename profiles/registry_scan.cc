@@ -4,6 +4,7 @@
 
 #include "pema/error.h"
 #include "profiles/registry.h"
+#include "profiles/sealed_row.h"
 
 namespace pema::profiles {
 namespace {
@@ -14,17 +15,21 @@ void check_limit(std::int64_t limit) {
   PEMA_CHECK(limit >= 0, kInvalidArgument, "a limit of ", limit, " profiles is negative");
 }
 
-void read_row(SettingTable& settings, const sqlite::Query& row, ProfileRecord& record) {
-  record.id.value = row->integer(0);
-  record.generation = row->integer(1);
-  const std::int64_t setting = row->integer(2);
+/// False when the profile's key was erased.
+bool read(Registry& registry, const sqlite::Query& row, ProfileRecord& record) {
+  const auto decode = [&](std::string_view what) {
+    return registry.read_row(row->integer(0), row->integer(1), row->integer(2), row->blob(3), what,
+                             record);
+  };
+  bool there = false;
   try {
-    decode_row(row->blob(3), settings.get(setting, "a profile"), "a profile", record);
+    there = decode("a profile");
   } catch (const Error&) {
-    const std::string what = message("profile ", record.id.value);
-    decode_row(row->blob(3), settings.get(setting, what), what, record);
+    static_cast<void>(decode(message("profile ", row->integer(0))));
     throw;
   }
+  record.name.clear();  // as in a plain store
+  return there;
 }
 
 bool selects(const BitMask& mask, std::int64_t adapter) {
@@ -47,8 +52,11 @@ std::vector<ProfileRecord> Registry::profiles_by_number(ProfileId after, std::in
   std::vector<ProfileRecord> records;
   sqlite::Query row = database_.query(
       "SELECT id, generation, setting, data FROM profile WHERE id > ?1 ORDER BY id LIMIT ?2");
-  row->bind(1, after.value).bind(2, limit);
-  while (row->step()) read_row(settings_, row, records.emplace_back());
+  row->bind(1, after.value).bind(2, encrypted() ? -1 : limit);
+  while (std::ssize(records) < limit && row->step()) {
+    ProfileRecord record;
+    if (read(*this, row, record)) records.push_back(std::move(record));
+  }
   return records;
 }
 
@@ -62,7 +70,7 @@ void Registry::visit_profiles(PoolId pool,
       "WHERE setting IN (SELECT id FROM setting WHERE pool IS ?1) ORDER BY id");
   row->bind(1, pool.value);
   while (row->step()) {
-    read_row(settings_, row, block[used++]);
+    if (read(*this, row, block[used])) ++used;
     if (used < kBlock) continue;
     if (!visit(block)) return;
     used = 0;
@@ -71,6 +79,7 @@ void Registry::visit_profiles(PoolId pool,
 }
 
 std::vector<std::string> Registry::profile_names(std::span<const ProfileId> ids) {
+  if (encrypted()) return sealed_names(ids);
   std::unordered_map<std::int64_t, std::size_t> wanted;
   for (std::size_t i = 0; i < ids.size(); ++i) wanted.emplace(ids[i].value, i);
   std::vector<std::string> names(ids.size());
@@ -80,6 +89,18 @@ std::vector<std::string> Registry::profile_names(std::span<const ProfileId> ids)
     if (found == wanted.end()) continue;
     names[found->second] = row->text(1);
     wanted.erase(found);
+  }
+  return names;
+}
+
+std::vector<std::string> Registry::sealed_names(std::span<const ProfileId> ids) {
+  std::vector<std::string> names;
+  names.reserve(ids.size());
+  for (const ProfileId id : ids) {
+    sqlite::Query row = database_.query("SELECT data FROM profile WHERE id = ?1");
+    std::optional<PlainRow> plain;
+    if (row->bind(1, id.value).step()) plain = open_row(keys(), id.value, row->blob(0));
+    names.push_back(plain ? plain->name : std::string());
   }
   return names;
 }
@@ -94,11 +115,23 @@ PoolUsers Registry::pool_users(PoolId pool, std::string_view after, std::int64_t
   }
   if (users.profiles == 0) return users;
   sqlite::Query row = database_.query(
-      "SELECT name FROM profile_name JOIN profile ON id = profile WHERE name > ?2 AND "
+      "SELECT name, id FROM profile_name JOIN profile ON id = profile WHERE name > ?2 AND "
       "setting IN (SELECT id FROM setting WHERE pool IS ?1) ORDER BY name LIMIT ?3");
-  row->bind(1, pool.value).bind(2, after).bind(3, limit);
-  while (row->step()) users.names.push_back(row->text(0));
+  const std::string stored = after.empty() ? std::string() : stored_name(after);
+  row->bind(1, pool.value).bind(2, std::string_view(stored)).bind(3, encrypted() ? -1 : limit);
+  while (std::ssize(users.names) < limit && row->step())
+    add_name(users, row->integer(1), row->text(0));
   return users;
+}
+
+void Registry::add_name(PoolUsers& users, std::int64_t id, std::string stored) {
+  if (!encrypted()) {
+    users.names.push_back(std::move(stored));
+    return;
+  }
+  const ProfileId one{id};
+  std::string name = sealed_names(std::span(&one, 1))[0];
+  if (!name.empty()) users.names.push_back(std::move(name));
 }
 
 PoolUsers Registry::adapter_users(PoolId pool, std::int64_t adapter, std::string_view after,
@@ -115,10 +148,11 @@ PoolUsers Registry::adapter_users(PoolId pool, std::int64_t adapter, std::string
   if (ids.empty() || limit == 0) return users;
   sqlite::Query row =
       database_.query("SELECT profile, name FROM profile_name WHERE name > ?1 ORDER BY name");
-  row->bind(1, after);
+  const std::string stored = after.empty() ? std::string() : stored_name(after);
+  row->bind(1, std::string_view(stored));
   while (std::ssize(users.names) < limit && row->step()) {
     if (std::binary_search(ids.begin(), ids.end(), row->integer(0))) {
-      users.names.push_back(row->text(1));
+      add_name(users, row->integer(0), row->text(1));
     }
   }
   return users;

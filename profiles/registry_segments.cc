@@ -4,13 +4,15 @@
 #include "pema/error.h"
 #include "profiles/name.h"
 #include "profiles/registry.h"
+#include "src/core/object_file.h"
 
 namespace pema::profiles {
 namespace {
 
 constexpr std::string_view kSegmentColumns =
     "SELECT segment.id, segment.name, kind, segment.digest, model.fingerprint, segment.site, "
-    "segment.hidden, segment.vocab, entries, segment.bytes, keys, codebook.digest, codebook.parts "
+    "segment.hidden, segment.vocab, entries, segment.bytes, keys, codebook.digest, codebook.parts, "
+    "data_key "
     "FROM segment JOIN model ON model.id = segment.model "
     "LEFT JOIN codebook ON codebook.id = segment.codebook ";
 
@@ -31,13 +33,15 @@ SegmentRecord read_segment(const sqlite::Query& row) {
     record.info.codebook = row->digest(11);
     record.info.parts = row->integer(12);
   }
+  if (!row->null(13)) record.data_key = row->integer(13);
   return record;
 }
 
 }  // namespace
 
-void Registry::put_segment_object(const Segment& segment) {
+void Registry::put_segment_object(const Segment& segment, SegmentKind kind) {
   if (segment.codebook() != nullptr) put_codebook_object(*segment.codebook());
+  if (encrypted() && kind == SegmentKind::kOwn) return;
   objects_.put(segment.digest(), segment.serialise());
 }
 
@@ -56,7 +60,8 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
              "the segment has width ", info.hidden, " and vocabulary ", info.vocab,
              ", its base model has ", model.info.hidden, " and ", model.info.vocab,
              "; make the segment with that model");
-  {
+  const bool sealed = encrypted() && kind == SegmentKind::kOwn;
+  if (!sealed) {
     sqlite::Query same =
         database_.query(std::string(kSegmentColumns) + "WHERE segment.digest = ?1 AND kind = ?2");
     if (same->bind(1, segment.digest()).bind(2, static_cast<std::int64_t>(kind)).step()) {
@@ -67,20 +72,36 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
              "' is taken by other content; choose another name");
   std::optional<CodebookRecord> codebook;
   if (segment.codebook() != nullptr) codebook = put_codebook(*segment.codebook(), {});
-  const std::vector<std::byte> bytes = segment.serialise();
+  std::vector<std::byte> bytes = segment.serialise();
+  Digest digest = segment.digest();
+  std::int64_t data_key = 0;
+  if (sealed) {
+    DataKey key;
+    data_key = keys().add(key);
+    std::vector<std::byte> file = seal_object(bytes, key);
+    wipe(bytes);
+    bytes = std::move(file);
+    digest = sha256(bytes);
+    sealed_.push_back(digest);
+  }
   // The caller holds the write lock, under which nobody deletes objects.
-  if (!objects_.contains(segment.digest())) objects_.put(segment.digest(), bytes);
+  if (!objects_.contains(digest)) objects_.put(digest, bytes);
   sqlite::Query insert = database_.query(
       "INSERT INTO segment (name, kind, digest, model, site, hidden, vocab, entries, bytes, keys, "
-      "codebook) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+      "codebook, data_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
   insert->bind_name(1, name);
   if (codebook) {
     insert->bind(11, codebook->id.value);
   } else {
     insert->bind_null(11);
   }
+  if (sealed) {
+    insert->bind(12, data_key);
+  } else {
+    insert->bind_null(12);
+  }
   insert->bind(2, static_cast<std::int64_t>(kind))
-      .bind(3, segment.digest())
+      .bind(3, digest)
       .bind(4, model.id.value)
       .bind(5, static_cast<std::int64_t>(info.site))
       .bind(6, info.hidden)
@@ -97,14 +118,14 @@ std::vector<SegmentRecord> Registry::segments(std::optional<SegmentKind> kind) {
   sqlite::Query row = database_.query(std::string(kSegmentColumns) +
                                       "WHERE ?1 < 0 OR kind = ?1 ORDER BY segment.id");
   row->bind(1, kind ? static_cast<std::int64_t>(*kind) : std::int64_t{-1});
-  while (row->step()) records.push_back(read_segment(row));
+  while (row->step()) records.push_back(with_key(read_segment(row)));
   return records;
 }
 
 std::optional<SegmentRecord> Registry::find_segment(SegmentId id) {
   sqlite::Query row = database_.query(std::string(kSegmentColumns) + "WHERE segment.id = ?1");
   if (!row->bind(1, id.value).step()) return std::nullopt;
-  return read_segment(row);
+  return with_key(read_segment(row));
 }
 
 std::optional<SegmentRecord> Registry::find_segment(std::string_view name) {
@@ -113,10 +134,28 @@ std::optional<SegmentRecord> Registry::find_segment(std::string_view name) {
   return read_segment(row);
 }
 
+SegmentRecord Registry::with_key(SegmentRecord record) {
+  if (record.data_key != 0 && keys_ != nullptr) {
+    record.wrapped_key = keys_->find_wrapped(record.data_key);
+  }
+  return record;
+}
+
 std::shared_ptr<const Segment> Registry::load_segment(const SegmentRecord& record) {
-  std::shared_ptr<const Segment> segment =
-      Segment::open(objects_.path(record.digest), record.digest,
-                    [&](const Digest& digest) { return load_codebook(digest); });
+  const auto codebooks = [&](const Digest& digest) { return load_codebook(digest); };
+  const std::string path = objects_.path(record.digest);
+  std::shared_ptr<const Segment> segment;
+  if (record.data_key == 0) {
+    segment = Segment::open(path, record.digest, codebooks);
+  } else {
+    KeyStore& keys = this->keys();
+    PEMA_CHECK(!record.wrapped_key.empty(), kNotFound, "the key of segment ", record.id.value,
+               " was erased, and with it what it opens");
+    const DataKey key = keys.unwrap(record.data_key, record.wrapped_key);
+    const auto file = core::open_checked(path, record.digest);
+    OpenedObject opened = open_sealed_object(file->bytes(), key, path);
+    segment = Segment::in_memory(opened.bytes, std::move(opened.owner), path, codebooks);
+  }
   const SegmentInfo& info = segment->info();
   PEMA_CHECK(info.model == record.info.model && info.site == record.info.site &&
                  info.hidden == record.info.hidden && info.vocab == record.info.vocab &&
@@ -153,11 +192,12 @@ bool Registry::remove_segment(SegmentId id) {
 void Registry::drop_unread_segment(SegmentId id, SegmentKind last) {
   sqlite::Query row = database_.query(
       "DELETE FROM segment WHERE id = ?1 AND readers = 0 AND kind <= ?2 "
-      "RETURNING digest, codebook");
+      "RETURNING digest, codebook, data_key");
   if (!row->bind(1, id.value).bind(2, static_cast<std::int64_t>(last)).step()) return;
   const Digest digest = row->digest(0);
   const std::optional<CodebookId> codebook =
       row->null(1) ? std::nullopt : std::optional(CodebookId{row->integer(1)});
+  if (!row->null(2)) doom_key(row->integer(2));
   row->run();
   if (codebook) drop_unneeded_codebook(*codebook);
   drop_indexes_of(digest);

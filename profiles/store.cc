@@ -26,6 +26,7 @@ Store Store::open(const std::string& folder, OpenMode mode, const StoreOptions& 
 const std::string& Store::folder() const noexcept { return impl_->registry.folder(); }
 
 ModelRecord Store::put_model(const ModelInfo& info, const std::string& path) {
+  impl_->registry.require(Role::kAdmin);
   Transaction transaction(impl_->registry.database());
   ModelRecord record = impl_->registry.put_model(info, path);
   transaction.commit();
@@ -37,10 +38,11 @@ std::vector<ModelRecord> Store::models() const { return impl_->registry.models()
 PoolRecord Store::put_pool(const std::string& name, const Pool& pool) {
   Registry& registry = impl_->registry;
   static_cast<void>(registry.require_model(pool.info().model, "pool '" + name + "'"));
-  registry.require_writable();
+  registry.require(Role::kAdmin);
   registry.put_pool_objects(pool);
   Transaction transaction(registry.database());
   PoolRecord record = registry.put_pool(name, pool);
+  static_cast<void>(registry.note(AuditKind::kPool, 1));
   transaction.commit();
   return record;
 }
@@ -75,7 +77,7 @@ CodebookRecord Store::put_codebook(const Codebook& codebook, const std::string& 
   Registry& registry = impl_->registry;
   PEMA_CHECK(!name.empty(), kInvalidArgument, "a codebook is stored under a name; give one");
   static_cast<void>(registry.require_model(codebook.info().model, "the codebook"));
-  registry.require_writable();
+  registry.require(Role::kAdmin);
   registry.put_codebook_object(codebook);
   Transaction transaction(registry.database());
   CodebookRecord record = registry.put_codebook(codebook, name);
@@ -99,6 +101,7 @@ std::shared_ptr<const Codebook> Store::load_codebook(const Digest& digest) const
 
 bool Store::remove_codebook(std::string_view name) {
   Registry& registry = impl_->registry;
+  registry.require(Role::kAdmin);
   Transaction transaction(registry.database());
   const bool removed = registry.remove_codebook(name);
   transaction.commit();
@@ -110,8 +113,8 @@ SegmentRecord Store::put_segment(const Segment& segment, SegmentKind kind,
                                  const std::string& name) {
   Registry& registry = impl_->registry;
   static_cast<void>(registry.require_model(segment.info().model, "the segment"));
-  registry.require_writable();
-  registry.put_segment_object(segment);
+  registry.require(Role::kEnrol);
+  registry.put_segment_object(segment, kind);
   Transaction transaction(registry.database());
   SegmentRecord record = registry.put_segment(segment, kind, name);
   transaction.commit();
@@ -143,13 +146,17 @@ std::shared_ptr<const Segment> Store::load_segment(const SegmentRecord& record) 
 
 void Store::Impl::write_profiles(std::span<const ProfileDraft> drafts, OnExisting on_existing,
                                  const std::function<void()>& finish) {
-  registry.require_writable();
+  registry.require(Role::kEnrol);
   std::vector<Digest> masks;
   try {
     registry.put_own_segment_objects(drafts);
     Transaction transaction(registry.database());
     masks = masks_before(drafts);
     registry.put_profiles(drafts, on_existing);
+    if (!drafts.empty()) {
+      static_cast<void>(
+          registry.note(AuditKind::kEnrolled, static_cast<std::int64_t>(drafts.size())));
+    }
     if (finish) finish();
     transaction.commit();
     registry.settle();
@@ -210,15 +217,39 @@ std::int64_t Store::profile_count() const { return impl_->registry.profile_count
 
 bool Store::remove_profile(std::string_view name) {
   Registry& registry = impl_->registry;
+  registry.require(Role::kAdmin);
   Transaction transaction(registry.database());
   const std::vector<Digest> mask = impl_->mask_of(name);
   const bool removed = registry.remove_profile(name);
+  if (removed) static_cast<void>(registry.note(AuditKind::kRemoved, 1));
   transaction.commit();
   if (!removed) return false;
   impl_->finish_erasure(mask);
   // The log may still hold the removed row; a reader elsewhere can keep it there a while longer.
   static_cast<void>(registry.database().checkpoint());
   return true;
+}
+
+void Store::encrypt() {
+  impl_->registry.require(Role::kAdmin);
+  impl_->registry.encrypt(impl_->key);
+}
+
+bool Store::encrypted() const noexcept { return impl_->registry.encrypted(); }
+
+std::shared_ptr<const MasterKey> Store::master_key() const noexcept { return impl_->key; }
+
+std::int64_t Store::rotate_master_key(std::shared_ptr<const MasterKey> fresh) {
+  impl_->registry.require(Role::kAdmin);
+  return impl_->registry.rotate(fresh);
+}
+
+std::vector<AuditEvent> Store::audit(std::int64_t after, std::int64_t limit) const {
+  return profiles::read_events(impl_->registry.database(), after, limit);
+}
+
+AuditReport Store::verify_audit(const AuditHead& noted) const {
+  return profiles::verify_events(impl_->registry.database(), noted);
 }
 
 std::string Store::object_path(const Digest& digest) const {

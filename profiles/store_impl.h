@@ -14,7 +14,7 @@ namespace pema {
 
 struct Store::Impl {
   Impl(const std::string& folder, OpenMode mode, const StoreOptions& options)
-      : registry(folder, mode, options) {}
+      : key(options.key), registry(folder, mode, options) {}
 
   /// Writes drafts in one transaction, their own segments' objects before it. When it fails,
   /// objects that only a failed draft wanted are taken away again: they are made of a person's
@@ -32,6 +32,7 @@ struct Store::Impl {
   /// After the commit of a removal: the same, and throws as Registry::sweep_doomed, after telling.
   void finish_erasure(std::span<const Digest> masks = {});
 
+  std::shared_ptr<const MasterKey> key;
   profiles::Registry registry;
   ErasureListener listener;
 };

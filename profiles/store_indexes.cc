@@ -54,6 +54,16 @@ void check_draft(const RecallIndexDraft& draft) {
              "' is over named segments, over a pool's people or over everybody; choose one");
 }
 
+/// An index file is not encrypted, and holds what searching its segments needs of them.
+void check_plain(std::span<const SegmentRecord> segments, std::string_view name) {
+  for (const SegmentRecord& segment : segments) {
+    PEMA_CHECK(segment.data_key == 0, kUnsupported, "index '", name, "' would hold segment ",
+               segment.id.value,
+               ", a person's own in an encrypted store, in a file that is not encrypted; index "
+               "shared segments alone and name them (own ones are searched without)");
+  }
+}
+
 /// Moves the file in and stores its row. A crash on the way leaves it doomed.
 RecallIndexRecord take_over(Registry& registry, const std::string& path,
                             const RecallIndexRecord& made, std::span<const Digest> segments) {
@@ -76,7 +86,7 @@ BuiltRecallIndex Store::build_index(const RecallIndexDraft& draft,
                                     const RecallIndexOptions& options) {
   Registry& registry = impl_->registry;
   check_draft(draft);
-  registry.require_writable();
+  registry.require(Role::kAdmin);
   std::vector<SegmentRecord> records;
   BuiltRecallIndex result;
   {
@@ -86,6 +96,7 @@ BuiltRecallIndex Store::build_index(const RecallIndexDraft& draft,
   PEMA_CHECK(!records.empty(), kInvalidArgument, "index '", draft.name,
              "' would hold nothing: there are no segments that can be indexed "
              "(product-quantised ones are searched without)");
+  check_plain(records, draft.name);
   std::vector<Digest> digests;
   digests.reserve(records.size());
   for (const SegmentRecord& record : records) digests.push_back(record.digest);
@@ -161,6 +172,7 @@ std::shared_ptr<const RecallIndex> Store::load_index(const RecallIndexRecord& re
 
 bool Store::remove_index(std::string_view name) {
   Registry& registry = impl_->registry;
+  registry.require(Role::kAdmin);
   Transaction transaction(registry.database());
   const bool removed = registry.remove_index(name);
   transaction.commit();
@@ -170,6 +182,7 @@ bool Store::remove_index(std::string_view name) {
 
 bool Store::remove_segment(SegmentId id) {
   Registry& registry = impl_->registry;
+  registry.require(Role::kAdmin);
   Transaction transaction(registry.database());
   const bool removed = registry.remove_segment(id);
   transaction.commit();

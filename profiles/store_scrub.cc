@@ -71,7 +71,7 @@ void delete_unnamed(Registry& registry, const std::vector<NamedObject>& named,
 
 ScrubReport Store::scrub(const ScrubOptions& options) {
   Registry& registry = impl_->registry;
-  registry.require_writable();
+  registry.require(Role::kAdmin);
   const Position position(registry.folder());
   core::Pace pace(options.bytes_per_second);
   ScrubReport report;

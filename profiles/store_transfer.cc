@@ -100,7 +100,7 @@ void Store::export_profile(std::string_view name, const std::string& path,
 ProfileRecord Store::import_profile(const std::string& path, const std::string& rename,
                                     OnExisting on_existing) {
   Registry& registry = impl_->registry;
-  registry.require_writable();
+  registry.require(Role::kEnrol);
   if (!rename.empty()) profiles::check_name(rename, "profile name");
   const auto file = core::MappedFile::open(path);
   const Bundle bundle = profiles::decode_bundle(file->bytes(), path);
@@ -114,7 +114,8 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
              kAlreadyExists, "the profile '", draft.name,
              "' exists; import under another name or replace it");
   if (bundle.pool != nullptr) registry.put_pool_objects(*bundle.pool);
-  for (const BundleSegment& item : bundle.segments) registry.put_segment_object(*item.segment);
+  for (const BundleSegment& item : bundle.segments)
+    registry.put_segment_object(*item.segment, item.kind);
 
   Transaction transaction(registry.database());
   if (bundle.pool != nullptr) draft.pool = put_bundled_pool(registry, bundle);
@@ -123,6 +124,7 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
   }
   const std::vector<Digest> masks = impl_->masks_before(std::span(&draft, 1));
   registry.put_profiles(std::span(&draft, 1), on_existing);
+  static_cast<void>(registry.note(AuditKind::kEnrolled, 1));
   ProfileRecord record = *registry.find_profile(draft.name);
   transaction.commit();
   registry.settle();

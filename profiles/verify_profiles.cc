@@ -33,13 +33,14 @@ class Walk {
   Walk(Registry& registry, std::vector<Damage>& damage, std::map<SegmentId, std::int64_t>& readers)
       : registry_(registry), database_(registry.database()), damage_(damage), readers_(readers) {}
 
-  void run() {
+  bool run() {
     registry_.settings().forget();
     read_pools();
     read_rows();
     read_names();
     compare_settings();
     tell();
+    return all_read_;
   }
 
  private:
@@ -55,15 +56,19 @@ class Walk {
       try {
         static_cast<void>(row->integer(1));
         ++settings_[row->integer(2)];
-        check_row(row->integer(2), row->blob(3));
+        check_row(rows_.back(), row->integer(2), row->blob(3));
       } catch (const Error& error) {
         broken_.push_back({rows_.back(), error.what()});
       }
     }
   }
 
-  void check_row(std::int64_t setting, std::span<const std::byte> data) {
-    decode_row(data, registry_.settings().get(setting, kWho), kWho, record_);
+  void check_row(std::int64_t profile, std::int64_t setting, std::span<const std::byte> data) {
+    if (locked_ || !registry_.read_row(profile, 1, setting, data, kWho, record_)) {
+      all_read_ = false;
+      return;
+    }
+    if (registry_.encrypted()) tokens_[profile] = registry_.stored_name(record_.name);
     for (const SegmentId id : record_.segments) ++readers_[id];
     const auto found = pools_.find(record_.pool.value);
     const PoolFacts pool = found == pools_.end() ? PoolFacts{} : found->second;
@@ -84,6 +89,11 @@ class Walk {
       if (!std::binary_search(rows_.begin(), rows_.end(), id)) {
         damage_.push_back(
             {"profile '" + row->text(0) + "'", message("has a name and no row ", id, kRestore)});
+      }
+      const auto token = tokens_.find(id);
+      if (token != tokens_.end() && token->second != row->text(0)) {
+        damage_.push_back(
+            {message("profile ", id), message("stands under another one's name", kRestore)});
       }
       if (is_broken(id)) names_.emplace(id, row->text(0));
     }
@@ -141,15 +151,19 @@ class Walk {
   std::vector<std::int64_t> rows_;                       ///< rising
   std::vector<Row> broken_;                              ///< rising
   std::unordered_map<std::int64_t, std::string> names_;  ///< of the broken
+  std::unordered_map<std::int64_t, std::string>
+      tokens_;  ///< of an encrypted store's that were read
   std::unordered_map<std::int64_t, std::int64_t> settings_;
   ProfileRecord record_;
+  bool locked_ = registry_.encrypted() && (!registry_.has_keys() || !registry_.keys().unlocked());
+  bool all_read_ = true;
 };
 
 }  // namespace
 
-void check_profiles(Registry& registry, std::vector<Damage>& damage,
+bool check_profiles(Registry& registry, std::vector<Damage>& damage,
                     std::map<SegmentId, std::int64_t>& readers) {
-  Walk(registry, damage, readers).run();
+  return Walk(registry, damage, readers).run();
 }
 
 }  // namespace pema::profiles

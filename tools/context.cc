@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "pema/master_key.h"
 #include "pema/planner.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/progress_bar.h"
@@ -41,10 +42,17 @@ Store& Context::store(OpenMode mode) {
     impl_->store.reset();
     StoreOptions how;
     how.durability = options.durability == "fast" ? Durability::kFast : Durability::kDurable;
+    how.key = key();
     impl_->store.emplace(Store::open(options.store, mode, how));
     impl_->mode = mode;
   }
   return *impl_->store;
+}
+
+std::shared_ptr<const MasterKey> Context::key() const {
+  if (!options.key_file.empty()) return MasterKey::from_file(options.key_file);
+  constexpr const char* kVariable = "PEMA_KEY";
+  return std::getenv(kVariable) != nullptr ? MasterKey::from_environment(kVariable) : nullptr;
 }
 
 std::string Context::cache_folder() {

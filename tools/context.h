@@ -18,7 +18,8 @@ namespace pema::tools {
 /// Options that every command takes, before or after its name.
 struct GlobalOptions {
   std::string store = "./pema-store";
-  std::string model;  ///< empty: the model that ./dev setup installs
+  std::string model;     ///< empty: the model that ./dev setup installs
+  std::string key_file;  ///< of an encrypted store; empty: PEMA_KEY, or none
   bool json = false;
   bool quiet = false;
   std::int64_t threads = 0;            ///< 0: all cores
@@ -43,6 +44,8 @@ class Context {
   /// The store, opened on the first call. kReadOnly is enough for a command that only looks; a
   /// later call that writes opens it again. Throws as Store::open.
   Store& store(OpenMode mode = OpenMode::kReadWrite);
+  /// The master key of --key-file or of PEMA_KEY; null when neither is given. Throws as MasterKey.
+  [[nodiscard]] std::shared_ptr<const MasterKey> key() const;
   /// --model, PEMA_MODEL, or the model of ./dev setup. Throws kNotFound, naming the fix.
   [[nodiscard]] std::string model_path() const;
   /// The model of ./dev setup, absent when it is not installed.

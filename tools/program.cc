@@ -34,6 +34,11 @@ void add_global_options(Command program, GlobalOptions& options) {
       .called("DIR")
       .from_environment("PEMA_STORE");
   program
+      .option("--key-file", options.key_file,
+              "Master key of an encrypted store (or PEMA_KEY: the key itself)")
+      .called("FILE")
+      .from_environment("PEMA_KEY_FILE");
+  program
       .option("--model", options.model,
               "Base model, a GGUF file (default: the one that ./dev setup installs)")
       .called("FILE")

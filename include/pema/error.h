@@ -25,6 +25,8 @@ enum class ErrorCode : std::uint8_t {
   kUnsupported = 10,     ///< well-formed, but not something this build can do
   kInterrupted = 11,     ///< the user asked to stop; what was finished is kept
   kOverBudget = 12,      ///< larger than the whole memory budget
+  kPermission = 13,      ///< the role of the caller does not allow it
+  kLocked = 14,          ///< encrypted, and the key is missing or another one
 };
 
 /// Lower-case name of a code, "not_found" for kNotFound. Never throws.

@@ -105,6 +105,12 @@ class Segment {
   [[nodiscard]] static std::shared_ptr<const Segment> from_bytes(
       std::vector<std::byte> bytes, const CodebookSource& codebooks = {});
 
+  /// The same without a copy, of bytes that `owner` keeps alive and unchanged, and that start at a
+  /// multiple of 64; `name` is used in messages.
+  [[nodiscard]] static std::shared_ptr<const Segment> in_memory(
+      std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name,
+      const CodebookSource& codebooks = {});
+
   ~Segment();
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;

@@ -17,6 +17,9 @@ struct ReaderOptions {
   /// halves the time of a look-up. An unreadable sector is then a SIGBUS, as it is for the objects,
   /// instead of an Error. 0 copies.
   std::int64_t mapped_bytes = std::int64_t{1} << 40;
+  /// Of an encrypted store, as StoreOptions::key; `Store::master_key` has it. Profiles are resident
+  /// as they are stored there, encrypted: each look-up opens its own with the person's key.
+  std::shared_ptr<const MasterKey> key = {};
 };
 
 struct ReaderStats {
@@ -44,7 +47,7 @@ class ProfileReader {
   ProfileReader& operator=(const ProfileReader&) = delete;
 
   /// Fills `record`, whose memory is used again; false when the snapshot has no such profile.
-  /// Throws kCorrupt, kIo.
+  /// Throws kCorrupt, kIo; kLocked when the store is encrypted and its key was not given.
   [[nodiscard]] bool find(std::string_view name, ProfileRecord& record);
   /// The same by number. `record.name` is left empty: the name is stored apart, under the name.
   [[nodiscard]] bool find(ProfileId id, ProfileRecord& record);

@@ -23,6 +23,8 @@
 
 namespace pema {
 
+class MasterKey;  // pema/master_key.h
+
 /// A base model that pools and segments of this store were made with.
 struct ModelRecord {
   ModelId id;
@@ -54,6 +56,10 @@ struct SegmentRecord {
   Digest digest;
   SegmentInfo info;
   std::int64_t bytes = 0;  ///< of the object file
+  /// Of an own segment in an encrypted store: the number of its object's key, and the key as it is
+  /// stored, for load_segment. `digest` is then that of the encrypted file.
+  std::int64_t data_key = 0;
+  std::vector<std::byte> wrapped_key = {};
 };
 
 struct CodebookRecord {
@@ -108,9 +114,24 @@ enum class Durability : std::uint8_t {
   kFast,
 };
 
+/// What the holder of a Store may do; each role includes those before it. Stored in the audit log:
+/// never renumber.
+enum class Role : std::uint8_t {
+  kRead = 1,   ///< look up, load, verify, back up
+  kEnrol = 2,  ///< also write profiles and segments, import
+  kAdmin = 3,  ///< also everything else: models, pools, removal, erasure, keys
+};
+[[nodiscard]] std::string_view to_string(Role role) noexcept;
+
 /// How a store is used by this process; nothing of it is stored.
 struct StoreOptions {
   Durability durability = Durability::kDurable;
+  /// Calls above it throw kPermission, before anything happens. For servers that sit on the
+  /// library: whoever has the files can do without.
+  Role role = Role::kAdmin;
+  /// Of an encrypted store (pema/master_key.h). Without it pools, shared segments and backups can
+  /// be used, and everything that is a person's throws kLocked.
+  std::shared_ptr<const MasterKey> key = {};
 };
 
 /// How much `verify` reads.
@@ -125,6 +146,11 @@ struct Damage {
   std::string why;   ///< with the fix
 };
 
+struct AuditEvent;  // pema/audit.h
+struct AuditHead;
+struct AuditReport;
+struct ErasureOptions;  // pema/erasure.h
+struct ErasureReceipt;
 struct BackupOptions;  // pema/backup.h
 struct BackupRecord;
 struct ScrubOptions;
@@ -146,7 +172,8 @@ using ErasureListener = std::function<void(std::span<const Digest>)>;
 class Store {
  public:
   /// Throws kNotFound (no store there; create one with `pema init`), kAlreadyExists (kCreate on an
-  /// existing store), kUnsupported (schema newer than this build), kCorrupt, kIo.
+  /// existing store), kUnsupported (schema newer than this build), kLocked (encrypted with another
+  /// key than the one given), kCorrupt, kIo.
   [[nodiscard]] static Store open(const std::string& folder, OpenMode mode,
                                   const StoreOptions& options = {});
   ~Store();
@@ -278,6 +305,16 @@ class Store {
   /// writing deletes them. Throws kIo when a file cannot be deleted: the profile is gone then, and
   /// the next opening for writing tries again.
   bool remove_profile(std::string_view name);
+  /// remove_profile, and then everything else that is hers: the hash of her name, the log, what
+  /// pages keep of deleted rows, what this Store has of her in memory. The receipt names each place
+  /// and what is left to do; an absent name gives one too, so that a removed person can be erased
+  /// afterwards. Memory managers and their leases are the caller's (erase_from_memory). The first
+  /// erasure in a store that an older program wrote rewrites registry.db once. Throws as
+  /// remove_profile, but tells of files that cannot be deleted in the receipt.
+  ErasureReceipt erase_profile(std::string_view name, const ErasureOptions& options);
+  /// Does what receipts left pending, as far as nobody stands in the way. True when nothing is
+  /// left. So does every opening for writing. Throws kIo.
+  bool finish_erasures();
 
   /// Writes one profile with everything it needs (pool, segments unless `with_segments` is false)
   /// as one file, atomically. Throws kNotFound, kCorrupt, kIo, kDiskFull.
@@ -289,6 +326,27 @@ class Store {
   /// kAlreadyExists. Nothing is stored on failure, but complete objects may stay for the next try.
   ProfileRecord import_profile(const std::string& path, const std::string& rename = {},
                                OnExisting on_existing = OnExisting::kRefuse);
+
+  /// Encrypts what will be written about people from now on, with StoreOptions::key: names, masks,
+  /// schedules, rights and own segments (docs/formats/keys.md). Pools and shared segments stay
+  /// plain. Profiles are then listed in an order that is not that of names. Other processes open
+  /// the store again. Throws kUnsupported when somebody is in it, kInvalidArgument without a key,
+  /// kAlreadyExists.
+  void encrypt();
+  [[nodiscard]] bool encrypted() const noexcept;
+  /// What StoreOptions::key was, for others who open the same store; null for none.
+  [[nodiscard]] std::shared_ptr<const MasterKey> master_key() const noexcept;
+  /// Wraps the key of every person by `fresh`, all or none: a call that was cut short changed
+  /// nothing. The old master key opens nothing from then on, but old copies of keys.db. The number
+  /// of keys. Throws kLocked, kUnsupported (the store is not encrypted).
+  std::int64_t rotate_master_key(std::shared_ptr<const MasterKey> fresh);
+
+  /// What happened, without names: events after `after`, at most `limit`. Throws kCorrupt.
+  [[nodiscard]] std::vector<AuditEvent> audit(std::int64_t after = 0,
+                                              std::int64_t limit = 1000) const;
+  /// Compares every hash of the log, its length, and, unless its sequence is 0, that it still has
+  /// the event `noted`.
+  [[nodiscard]] AuditReport verify_audit(const AuditHead& noted) const;
 
   /// Checks the database and the objects that rows name. Returns what is wrong; empty when nothing
   /// is. Whoever writes meanwhile does not disturb it.

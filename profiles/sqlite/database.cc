@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "pema/error.h"
+#include "profiles/sqlite/clean_memory.h"
 #include "profiles/sqlite/errors.h"
 #include "profiles/sqlite/sealed_file.h"
 
@@ -49,12 +50,12 @@ bool log_has_content(const std::string& path) {
 
 Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds,
                    Durability durability)
-    : path_(path), mode_(mode), busy_milliseconds_(busy_milliseconds) {
+    : path_(path), mode_(mode), busy_milliseconds_(busy_milliseconds), durability_(durability) {
   PEMA_CHECK(mode == OpenMode::kCreate || ::access(path.c_str(), F_OK) == 0, kNotFound, path,
              ": there is no such file");
   try {
     open();
-    configure(durability);
+    configure();
   } catch (...) {
     close();
     throw;
@@ -64,6 +65,7 @@ Database::Database(const std::string& path, OpenMode mode, int busy_milliseconds
 Database::~Database() { close(); }
 
 void Database::open() {
+  static_cast<void>(use_clean_memory());
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   std::string name = path_;
   if (mode_ == OpenMode::kCreate) flags |= SQLITE_OPEN_CREATE;
@@ -80,6 +82,8 @@ void Database::open() {
   }
   const int code = sqlite3_open_v2(name.c_str(), &handle_, flags, sealing_vfs());
   if (code != SQLITE_OK) raise(code, "opening it");
+  // SQLite's own small blocks would keep what was in them until the connection ends.
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_LOOKASIDE, nullptr, 0, 0);
   if (mode_ == OpenMode::kCreate) seal_new_file(handle_);
   sqlite3_busy_timeout(handle_, busy_milliseconds_);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -87,7 +91,7 @@ void Database::open() {
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
 }
 
-void Database::configure(Durability durability) {
+void Database::configure() {
   // No mmap_size: it saves 0.4 us a lookup, an unreadable sector would be a SIGBUS, and nobody
   // would compare the seals of pages.
   // synchronous=FULL syncs the log at every commit, NORMAL only before it moves into the file: a
@@ -96,7 +100,10 @@ void Database::configure(Durability durability) {
       "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
       "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON;"
       "PRAGMA synchronous=" +
-      std::string(durability == Durability::kDurable ? "FULL" : "NORMAL"));
+      std::string(durability_ == Durability::kDurable ? "FULL" : "NORMAL"));
+  PEMA_CHECK(integer("PRAGMA secure_delete") == 1, kUnsupported, path_,
+             ": this SQLite does not overwrite deleted rows (PRAGMA secure_delete); use one that "
+             "was built with it, such as Debian's");
   if (mode_ == OpenMode::kReadOnly) {
     execute("PRAGMA query_only=ON");
     static_cast<void>(integer("SELECT count(*) FROM sqlite_schema"));
@@ -165,6 +172,13 @@ bool Database::checkpoint() {
   if (primary_code(code) == SQLITE_BUSY || primary_code(code) == SQLITE_LOCKED) return false;
   if (code != SQLITE_OK) raise(code, "moving the log into it");
   return true;
+}
+
+void Database::renew() {
+  Database fresh(path_, mode_ == OpenMode::kCreate ? OpenMode::kReadWrite : mode_,
+                 busy_milliseconds_, durability_);
+  statements_.clear();
+  std::swap(handle_, fresh.handle_);
 }
 
 void Database::sync_log() {

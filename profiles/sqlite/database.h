@@ -54,6 +54,12 @@ class Database final : public sql::Database {
   /// false when one was in the way.
   bool checkpoint();
 
+  /// Takes a new connection in place of this one, so that nothing stays in memory of what passed
+  /// through: pages, bound values, room to build rows in. All of it is zeroed where
+  /// use_clean_memory() is true. No Query and no transaction may live. Throws as the constructor;
+  /// the old connection then stays.
+  void renew();
+
   /// Every commit so far, also of other processes and of those that sync nothing, survives a power
   /// cut once this returns. Throws as raise.
   void sync_log();
@@ -78,7 +84,7 @@ class Database final : public sql::Database {
   };
 
   void open();
-  void configure(Durability durability);
+  void configure();
   void turn_log_on();
   void close() noexcept;
   [[nodiscard]] Stamp stamp() const;
@@ -87,6 +93,7 @@ class Database final : public sql::Database {
   std::string path_;
   OpenMode mode_;
   int busy_milliseconds_;
+  Durability durability_;
   bool immutable_ = false;
   Stamp stamp_;
   sqlite3* handle_ = nullptr;

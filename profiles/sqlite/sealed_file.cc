@@ -1,12 +1,15 @@
 #include "profiles/sqlite/sealed_file.h"
 
 #include <sqlite3.h>
+#include <string.h>  // explicit_bzero
 
 #include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <vector>
+
+#include "profiles/sqlite/page_gap.h"
 
 namespace pema::profiles::sqlite {
 namespace {
@@ -62,20 +65,28 @@ int read_file(sqlite3_file* file, void* bytes, int count, sqlite3_int64 offset) 
   return whole ? SQLITE_OK : SQLITE_IOERR_DATA;
 }
 
+/// On its way into a database file a page loses what is left in its unused room, and gets its seal.
 int write_file(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset) {
   look_at_header(mine(file), bytes, count, offset);
-  if (!mine(file)->sealed || !is_page(count) || offset % count != 0) {
+  if (!mine(file)->database || !is_page(count) || offset % count != 0) {
     return methods(file)->xWrite(below(file), bytes, count, offset);
   }
-  thread_local std::vector<char> page;
+  thread_local std::vector<std::byte> page;
   try {
-    page.assign(static_cast<const char*>(bytes), static_cast<const char*>(bytes) + count);
+    page.assign(page_of(bytes, count).begin(), page_of(bytes, count).end());
   } catch (const std::bad_alloc&) {
     return SQLITE_IOERR_NOMEM;
   }
-  const std::uint64_t seal = page_seal(page_of(bytes, count), offset / count + 1);
-  std::memcpy(page.data() + count - kSealBytes, &seal, kSealBytes);
-  return methods(file)->xWrite(below(file), page.data(), count, offset);
+  sqlite3_int64 size = 0;
+  const bool known = methods(file)->xFileSize(below(file), &size) == SQLITE_OK;
+  if (known && size < kMostCleanBytes) zero_unused_room(page, offset == 0);
+  if (mine(file)->sealed) {
+    const std::uint64_t seal = page_seal(page, offset / count + 1);
+    std::memcpy(page.data() + count - kSealBytes, &seal, kSealBytes);
+  }
+  const int code = methods(file)->xWrite(below(file), page.data(), count, offset);
+  explicit_bzero(page.data(), page.size());
+  return code;
 }
 
 int truncate_file(sqlite3_file* file, sqlite3_int64 size) {

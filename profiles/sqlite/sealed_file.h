@@ -5,7 +5,8 @@
 /// bytes at the end of each page free (byte 20 of its header says so); they hold a checksum of the
 /// page's bytes and its number, made when the page is written to the file and compared whenever it
 /// is read from there. Frames of the log have SQLite's own checksums. Files without the reserved
-/// bytes, of older stores, are read and written as they are.
+/// bytes, of older stores, are read and written without seals. On its way into either, a page's
+/// unused room is zeroed (profiles/sqlite/page_gap.h).
 #pragma once
 
 #include <cstddef>

@@ -28,6 +28,10 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "interrupted";
     case ErrorCode::kOverBudget:
       return "over_budget";
+    case ErrorCode::kPermission:
+      return "permission";
+    case ErrorCode::kLocked:
+      return "locked";
   }
   return "unknown";
 }

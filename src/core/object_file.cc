@@ -129,6 +129,8 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "gate";
     case ObjectKind::kRoundedSegment:
       return "memory segment of rounded keys";
+    case ObjectKind::kSealed:
+      return "encrypted object";
     case ObjectKind::kCodebook:
       return "codebook";
     case ObjectKind::kSegmentIndex:

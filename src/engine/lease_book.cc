@@ -210,7 +210,7 @@ LeaseBook::LeaseBook(const Store& store, const ModelInfo& model,
                      std::move(memory),
                      std::move(indexes),
                      {},
-                     ProfileReader::open(store.folder()),
+                     ProfileReader::open(store.folder(), {.key = store.master_key()}),
                      {},
                      {},
                      {}}) {

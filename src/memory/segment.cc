@@ -96,6 +96,13 @@ std::shared_ptr<const Segment> Segment::from_bytes(std::vector<std::byte> bytes,
   return adopt(*owner, sha256(*owner), owner, "segment in memory", codebooks);
 }
 
+std::shared_ptr<const Segment> Segment::in_memory(std::span<const std::byte> bytes,
+                                                  std::shared_ptr<const void> owner,
+                                                  const std::string& name,
+                                                  const CodebookSource& codebooks) {
+  return adopt(bytes, sha256(bytes), std::move(owner), name, codebooks);
+}
+
 std::shared_ptr<const Segment> Segment::open(const std::string& path, const Digest& expected,
                                              const CodebookSource& codebooks) {
   const std::shared_ptr<const core::MappedFile> file = core::open_checked(path, expected);

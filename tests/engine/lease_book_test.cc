@@ -1,8 +1,11 @@
 // Leases from a real store: shared mappings, refusals, and generations that stay what they were.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "pema/erasure.h"
+#include "pema/master_key.h"
 #include "profiles/sqlite/database.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/reference.h"
@@ -197,6 +200,33 @@ TEST_F(Book, WithoutItsCodebookOneProfileFailsAndOthersServe) {
   std::filesystem::remove(store.object_path(first->codebook()->digest()));
   expect_error(ErrorCode::kNotFound, [&] { (void)book.acquire("bob"); });
   EXPECT_EQ(book.acquire("ann")->own.size(), 1U);
+}
+
+TEST(EncryptedBook, ALeaseComesFromAnEncryptedStoreWithTheStoresKey) {
+  const TemporaryFolder folder;
+  const TinyModel model;
+  std::mt19937 random{43};
+  const auto key = MasterKey::from_callback(
+      [](std::span<std::byte> bytes) { std::fill(bytes.begin(), bytes.end(), std::byte{7}); });
+  Store store = Store::open(folder.file("store"), OpenMode::kCreate, {.key = key});
+  store.encrypt();
+  store.put_model(model.info, "tiny.gguf");
+  const auto own = random_segment(random, model, 20);
+  ProfileDraft draft;
+  draft.name = "ann";
+  draft.schedule.lambda_own = 0.5;
+  draft.own_segments = {own};
+  store.put_profile(draft);
+  LeaseBook book(store, model.info);
+  const auto lease = book.acquire("ann");
+  ASSERT_EQ(lease->own.size(), 1U);
+  EXPECT_EQ(lease->own[0]->digest(), own->digest());
+  EXPECT_EQ(lease->schedule.lambda_own, 0.5);
+  EXPECT_TRUE(store.erase_profile("ann", {}).complete());
+  expect_error(ErrorCode::kNotFound, [&] { (void)book.acquire("ann"); });
+  const Store locked = Store::open(folder.file("store"), OpenMode::kReadOnly);
+  LeaseBook without(locked, model.info);
+  expect_error(ErrorCode::kLocked, [&] { (void)without.acquire("ann"); });
 }
 
 }  // namespace

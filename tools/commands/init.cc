@@ -1,7 +1,10 @@
 #include "tools/commands/init.h"
 
 #include <filesystem>
+#include <memory>
 
+#include "pema/error.h"
+#include "pema/master_key.h"
 #include "tools/command_line.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
@@ -15,18 +18,28 @@ constexpr const char* kFooter =
 
 Examples:
   pema init
+  pema store key new /etc/pema.key && pema init --encrypt --key-file /etc/pema.key
   pema init --store /srv/pema --model models/SmolLM2-135M-Instruct.Q4_1.gguf)";
 
-int run_init(Context& context) {
+struct InitOptions {
+  bool encrypt = false;
+};
+
+int run_init(Context& context, const InitOptions& options) {
   // The model first: a wrong path must not leave an empty store behind.
   const ModelInfo& info = context.gguf().info;
+  PEMA_CHECK(!options.encrypt || context.key() != nullptr, kInvalidArgument,
+             "--encrypt needs a master key; make one with `pema store key new FILE` and name it "
+             "with --key-file");
   const bool created = !std::filesystem::exists(context.options.store + "/registry.db");
-  const Store& store = context.store(created ? OpenMode::kCreate : OpenMode::kReadWrite);
+  Store& store = context.store(created ? OpenMode::kCreate : OpenMode::kReadWrite);
+  if (options.encrypt && !store.encrypted()) store.encrypt();
   const ModelRecord record = context.register_model();
   if (context.options.json) {
     Json document;
     document["store"] = store.folder();
     document["created"] = created;
+    document["encrypted"] = store.encrypted();
     document["model"] = {{"name", info.name},
                          {"fingerprint", info.fingerprint.hex()},
                          {"architecture", info.architecture},
@@ -38,7 +51,8 @@ int run_init(Context& context) {
   }
   print(message(created ? "made the store " : "found the store ", store.folder(), "\nmodel ",
                 info.name, " (", info.architecture, ", d = ", info.hidden, ", V = ", info.vocab,
-                "), fingerprint ", info.fingerprint.short_hex(), "\nfrom ", record.path, "\n"));
+                "), fingerprint ", info.fingerprint.short_hex(), "\nfrom ", record.path,
+                store.encrypted() ? "\nwhat is a person's in it is encrypted\n" : "\n"));
   return 0;
 }
 
@@ -47,7 +61,10 @@ int run_init(Context& context) {
 void add_init(Command app, Context& context) {
   const Command command = app.add("init", "Make a store and register the base model");
   command.footer(kFooter);
-  command.runs(context, [&context] { return run_init(context); });
+  auto options = std::make_shared<InitOptions>();
+  command.flag("--encrypt", options->encrypt,
+               "Encrypt names, masks, schedules and own segments (needs --key-file or PEMA_KEY)");
+  command.runs(context, [&context, options] { return run_init(context, *options); });
 }
 
 }  // namespace pema::tools

@@ -103,24 +103,6 @@ int run_show(Context& context, const std::string& name) {
   return 0;
 }
 
-int run_rm(Context& context, const std::vector<std::string>& names) {
-  Store& store = context.store();
-  // All or none for a mistyped name; another process may still take one away in between.
-  for (const std::string& name : names) (void)require_profile(store, name);
-  Json removed = Json::array();
-  for (const std::string& name : names) {
-    if (store.remove_profile(name)) removed.push_back(name);
-  }
-  if (context.options.json) {
-    Json document;
-    document["removed"] = removed;
-    print_json(document);
-  } else {
-    print(message("removed ", removed.size(), removed.size() == 1 ? " profile\n" : " profiles\n"));
-  }
-  return 0;
-}
-
 }  // namespace
 
 void add_profile(Command app, Context& context) {
@@ -151,14 +133,7 @@ void add_profile(Command app, Context& context) {
   add_profile_set(group, context);
   add_profile_similar(group, context);
 
-  auto names = std::make_shared<std::vector<std::string>>();
-  const Command rm = group.add("rm", "Erase profiles and the segments only they read");
-  rm.option("NAMES", *names, "Names of the profiles").required();
-  rm.footer(
-      "A profile's own segments go with their files when nobody else reads them. Shared segments\n"
-      "and pools stay.\n\nExamples:\n  pema profile rm alice\n  pema profile rm alice bob --json");
-  rm.runs(context, [&context, names] { return run_rm(context, *names); });
-
+  add_profile_rm(group, context);
   add_profile_bundle(group, context);
 }
 

@@ -34,6 +34,11 @@ int run_export(Context& context, const ExportOptions& options) {
   PEMA_CHECK(options.force || ::access(options.path.c_str(), F_OK) != 0, kAlreadyExists,
              "the file ", options.path, " exists; give another name or --force");
   store.export_profile(options.name, options.path, !options.without_segments);
+  if (store.encrypted()) {
+    context.note(
+        "the bundle " + options.path +
+        " is NOT encrypted: whoever has it reads everything; keep or delete it accordingly");
+  }
   const auto bytes = static_cast<std::int64_t>(std::filesystem::file_size(options.path));
   const Digest digest = sha256_file(options.path);
   if (context.options.json) {

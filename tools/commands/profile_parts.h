@@ -12,6 +12,9 @@ class Context;
 /// Adds `export` and `import` to the group `profile`.
 void add_profile_bundle(Command group, Context& context);
 
+/// Adds `rm` to the group `profile`.
+void add_profile_rm(Command group, Context& context);
+
 /// Adds `set` to the group `profile`.
 void add_profile_set(Command group, Context& context);
 

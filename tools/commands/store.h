@@ -6,6 +6,9 @@ namespace pema::tools {
 class Command;
 class Context;
 
+/// Adds `key` to the group `store`.
+void add_store_key(Command group, Context& context);
+
 /// Adds the command to `app`.
 void add_store(Command app, Context& context);
 

@@ -1,0 +1,286 @@
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <utility>
+
+#include "pema/backup.h"
+#include "pema/erasure.h"
+#include "profiles/sqlite/clean_memory.h"
+#include "profiles/sqlite/page_gap.h"
+#include "profiles/sqlite/transaction.h"
+#include "profiles/staging_folder.h"
+#include "profiles/store_impl.h"
+
+namespace pema {
+namespace {
+
+using profiles::Registry;
+using profiles::sqlite::Transaction;
+
+/// What the store does beside its registry.
+struct Hooks {
+  /// Digest of the person's mask, where somebody wants to know.
+  std::function<std::vector<Digest>()> mask;
+  /// Deletes files and tells who keeps content in memory.
+  std::function<void(std::span<const Digest> masks)> finish;
+};
+
+/// One profile on its way out of one store.
+class Erasure {
+ public:
+  Erasure(const Hooks& hooks, Registry& registry, std::string_view name)
+      : hooks_(hooks), registry_(registry), name_(name) {}
+
+  ErasureReceipt run(const std::vector<std::string>& backups) {
+    registry_.require(Role::kAdmin);
+    clean_old_pages();
+    erase_rows();
+    sweep();
+    add(log());
+    add(free_space());
+    add(files(ErasurePlace::kObjects, own_objects_));
+    add(files(ErasurePlace::kIndexes, indexes_));
+    add(keys());
+    add(memory());
+    for (const std::string& folder : backups) look_into(folder);
+    profiles::sqlite::clear_dead_stack();
+    return std::move(receipt_);
+  }
+
+ private:
+  struct Object {
+    Digest digest;
+    std::int64_t bytes = 0;
+  };
+
+  void add(ErasedPlace place) { receipt_.places.push_back(std::move(place)); }
+
+  /// Once in the life of a store that an older program wrote: every page anew.
+  void clean_old_pages() {
+    if (registry_.leaving("clean") != 0) return;
+    registry_.database().execute("VACUUM");
+    Transaction transaction(registry_.database());
+    registry_.set_leaving("clean", 1);
+    transaction.commit();
+    swept_file_ = true;
+  }
+
+  void erase_rows() {
+    Transaction transaction(registry_.database());
+    const std::set<Digest> doomed_before = doomed();
+    const std::int64_t keys_before = doomed_keys();
+    std::set<Digest> own;
+    if (const std::optional<ProfileRecord> record = registry_.find_profile(name_)) {
+      receipt_.found = true;
+      if (record->mask.size() > 0) receipt_.in_memory.push_back(record->mask.digest());
+      own = own_digests(*record);
+    }
+    masks_ = hooks_.mask();
+    const bool removed = registry_.remove_profile(name_);
+    const bool forgotten = registry_.forget_removed_name(name_);
+    registry_.set_leaving("log", 1);
+    if (removed || forgotten) receipt_.event = registry_.note(AuditKind::kErased, 1);
+    for (const Digest& digest : doomed()) {
+      if (doomed_before.contains(digest)) continue;
+      (own.contains(digest) ? own_objects_ : indexes_).push_back({digest, bytes_of(digest)});
+      receipt_.in_memory.push_back(digest);
+    }
+    keys_ = doomed_keys() - keys_before;
+    transaction.commit();
+    // A name that was removed before leaves its hash alone.
+    add({.place = ErasurePlace::kRows,
+         .state = removed || forgotten ? ErasureState::kErased : ErasureState::kNothing,
+         .items = (removed ? 1 : 0) + (forgotten ? 1 : 0)});
+  }
+
+  std::int64_t doomed_keys() {
+    return registry_.database().integer("SELECT count(*) FROM doomed_key");
+  }
+
+  std::set<Digest> doomed() {
+    std::set<Digest> objects;
+    profiles::sqlite::Query row = registry_.database().query("SELECT object FROM doomed");
+    while (row->step()) objects.insert(row->digest(0));
+    return objects;
+  }
+
+  /// Of her own segments, and of the codebooks that came with them.
+  std::set<Digest> own_digests(const ProfileRecord& record) {
+    std::set<Digest> digests;
+    for (const SegmentId id : record.segments) {
+      const std::optional<SegmentRecord> segment = registry_.find_segment(id);
+      if (!segment || segment->kind != SegmentKind::kOwn) continue;
+      digests.insert(segment->digest);
+      if (!segment->info.codebook.is_zero()) digests.insert(segment->info.codebook);
+    }
+    return digests;
+  }
+
+  [[nodiscard]] std::int64_t bytes_of(const Digest& digest) const {
+    std::error_code absent;
+    const auto bytes = std::filesystem::file_size(registry_.objects().path(digest), absent);
+    return absent ? 0 : static_cast<std::int64_t>(bytes);
+  }
+
+  /// The rows are gone already: an error here is told by the receipt.
+  void sweep() {
+    try {
+      hooks_.finish(masks_);
+      // What killed writers were making may be hers too.
+      registry_.objects().sweep();
+      profiles::StagingFolder::sweep(registry_.folder());
+    } catch (const Error& error) {
+      sweep_error_ = error.what();
+    }
+  }
+
+  ErasedPlace files(ErasurePlace place, const std::vector<Object>& objects) {
+    ErasedPlace entry{.place = place};
+    for (const Object& object : objects) {
+      ++entry.items;
+      entry.bytes += object.bytes;
+      if (!registry_.objects().contains(object.digest)) {
+        if (entry.state == ErasureState::kNothing) entry.state = ErasureState::kErased;
+      } else if (registry_.names_object(object.digest)) {
+        entry.state = ErasureState::kKept;
+        entry.note = "a shared segment has the same content; remove it as well if it is hers";
+      } else {
+        entry.state = ErasureState::kPending;
+        entry.note = sweep_error_.empty()
+                         ? "a backup is being written; the next writing call deletes the files"
+                         : sweep_error_;
+      }
+    }
+    return entry;
+  }
+
+  ErasedPlace keys() {
+    ErasedPlace entry{.place = ErasurePlace::kKeys, .items = keys_};
+    if (doomed_keys() > 0) {
+      entry.state = ErasureState::kPending;
+      entry.note =
+          "keys.db is missing, or somebody who reads it keeps its log; the next writing "
+          "call or finish_erasures deletes the keys";
+    } else if (keys_ > 0) {
+      entry.state = ErasureState::kErased;
+      entry.note =
+          "what backups of the store have of her cannot be read any more; delete her keys "
+          "from backups of keys.db as well, by making a new one in their place";
+    }
+    return entry;
+  }
+
+  ErasedPlace log() {
+    if (registry_.empty_erased_log()) {
+      return {.place = ErasurePlace::kLog, .state = ErasureState::kErased};
+    }
+    return {.place = ErasurePlace::kLog,
+            .state = ErasureState::kPending,
+            .note =
+                "somebody who reads the store keeps its log; when that has ended, the next "
+                "opening for writing, the next erasure or finish_erasures empties it"};
+  }
+
+  ErasedPlace free_space() {
+    ErasedPlace entry{.place = ErasurePlace::kFreeSpace, .state = ErasureState::kErased};
+    entry.note = swept_file_
+                     ? "the whole file was written anew, once, because an older program had "
+                       "written it"
+                     : "deleted rows and unused room in pages are zeroed as they are written";
+    std::error_code absent;
+    if (std::filesystem::file_size(registry_.database().path(), absent) >=
+        profiles::sqlite::kMostCleanBytes) {
+      entry.state = ErasureState::kPending;
+      entry.note = "unused room in pages of so large a file is not zeroed; run VACUUM on it";
+    }
+    return entry;
+  }
+
+  ErasedPlace memory() {
+    ErasedPlace entry{.place = ErasurePlace::kStoreMemory, .state = ErasureState::kErased};
+    entry.note = "a ProfileReader forgets her as soon as it looks anybody up or is refreshed";
+    try {
+      registry_.database().renew();
+      if (registry_.has_keys()) registry_.keys().renew();
+    } catch (const Error& error) {
+      entry.state = ErasureState::kPending;
+      entry.note = message("until this Store is closed: ", error.what());
+    }
+    if (!profiles::sqlite::use_clean_memory()) {
+      entry.state = ErasureState::kKept;
+      entry.note =
+          "freed memory of SQLite is not zeroed, because the program used SQLite before it "
+          "opened a store; it goes with the process";
+    }
+    return entry;
+  }
+
+  void look_into(const std::string& folder) {
+    std::vector<std::string> stores;
+    for (const BackupRecord& backup : list_backups(folder)) stores.push_back(backup.path);
+    if (std::filesystem::exists(folder + "/registry.db")) stores.push_back(folder);
+    PEMA_CHECK(!stores.empty(), kNotFound, folder,
+               ": there is no complete backup here; the person is erased from the store, look for "
+               "backups elsewhere and name their folder");
+    for (const std::string& store : stores) add(look_into_store(store));
+  }
+
+  ErasedPlace look_into_store(const std::string& path) const {
+    ErasedPlace entry{.place = ErasurePlace::kBackup, .where = path};
+    try {
+      Registry backup(path, OpenMode::kReadOnly);
+      if (backup.encrypted()) return look_into_encrypted(backup, std::move(entry));
+      if (!backup.find_profile(name_)) return entry;
+      entry.items = 1;
+      entry.note =
+          "the person is in it; delete the backup when a newer one is complete, or restore "
+          "it into a folder, erase her there and keep that instead";
+    } catch (const Error& error) {
+      entry.note = message("it cannot be looked through: ", error.what());
+    }
+    entry.state = ErasureState::kKept;
+    return entry;
+  }
+
+  /// Her row may be there; whether it can be read is a question of keys alone.
+  ErasedPlace look_into_encrypted(Registry& backup, ErasedPlace entry) const {
+    profiles::sqlite::Query row =
+        backup.database().query("SELECT 1 FROM profile_name WHERE name = ?1");
+    if (!row->bind(1, std::string_view(registry_.stored_name(name_))).step()) return entry;
+    entry.items = 1;
+    entry.state = ErasureState::kErased;
+    entry.note = "her row is there and cannot be read: it was sealed with the key that was erased";
+    return entry;
+  }
+
+  const Hooks& hooks_;
+  Registry& registry_;
+  std::string_view name_;
+  std::vector<Digest> masks_;
+  std::int64_t keys_ = 0;
+  ErasureReceipt receipt_;
+  std::vector<Object> own_objects_;
+  std::vector<Object> indexes_;
+  std::string sweep_error_;
+  bool swept_file_ = false;
+};
+
+}  // namespace
+
+ErasureReceipt Store::erase_profile(std::string_view name, const ErasureOptions& options) {
+  const Hooks hooks{.mask = [&] { return impl_->mask_of(name); },
+                    .finish = [&](std::span<const Digest> masks) { impl_->finish_erasure(masks); }};
+  return Erasure(hooks, impl_->registry, name).run(options.backups);
+}
+
+bool Store::finish_erasures() {
+  Registry& registry = impl_->registry;
+  registry.require(Role::kAdmin);
+  impl_->finish_erasure();
+  const bool keys = registry.sweep_keys();
+  const bool files = registry.database().integer("SELECT count(*) FROM doomed") == 0;
+  return registry.empty_erased_log() && files && keys;
+}
+
+}  // namespace pema
