@@ -13,9 +13,10 @@ struct ReaderOptions {
   /// Memory for profiles that were looked up, so that the next look-up of one costs a fraction of a
   /// microsecond; the least recently brought ones leave first. 0 keeps none.
   std::int64_t resident_bytes = std::int64_t{64} << 20;
-  /// Reads registry.db through a mapping of at most so many bytes instead of copying pages, which
-  /// halves the time of a look-up. An unreadable sector is then a SIGBUS, as it is for the objects,
-  /// instead of an Error. 0 copies.
+  /// Reads a registry.db without seals, from before they were made, through a mapping of at most so
+  /// many bytes instead of copying pages, which halves the time of a look-up. An unreadable sector
+  /// is then a SIGBUS, as it is for the objects, instead of an Error. 0 copies. Pages with seals
+  /// are copied and compared in any case; `preload` is the way to look up fast.
   std::int64_t mapped_bytes = std::int64_t{1} << 40;
   /// Of an encrypted store, as StoreOptions::key; `Store::master_key` has it. Profiles are resident
   /// as they are stored there, encrypted: each look-up opens its own with the person's key.
