@@ -3,13 +3,13 @@
 #include <array>
 #include <cereal/types/array.hpp>
 #include <cmath>
-#include <cstring>
 
 #include "pema/codebook.h"
 #include "pema/error.h"
 #include "src/core/checked_math.h"
 #include "src/core/metadata.h"
 #include "src/core/object_file.h"
+#include "src/memory/index_sections.h"
 #include "src/memory/learn_rotation.h"
 #include "src/memory/segment_index.h"
 
@@ -20,7 +20,6 @@ constexpr std::int64_t kBlock = kernels::ProductLists::kBlock;
 constexpr std::int64_t kCentroids = kernels::ProductSpace::kCentroids;
 constexpr std::int64_t kMeasures = std::ssize(kProductShares) * std::ssize(kRecallLevels);
 static_assert(sizeof(IndexMeasure) == 24);
-constexpr const char* kFix = "; remove the file, the index is built again";
 
 /// Metadata. Sections: directory (digests [segments] of 32 bytes, sizes [segments] i64, list_start
 /// [lists + 1] i64, measures [shares, levels] of i64, f64 and i64), numbers, codes, ids.
@@ -37,22 +36,6 @@ struct ProductIndexMeta {
     archive(cols, segments, lists, blocks, parts, payload);
   }
 };
-
-template <typename T>
-void append(std::vector<std::byte>& out, std::span<const T> values) {
-  const auto bytes = std::as_bytes(values);
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-/// `count` values from the front of `bytes`, which are taken away; sizes were checked.
-template <typename T>
-std::vector<T> take(std::span<const std::byte>& bytes, std::int64_t count) {
-  std::vector<T> values(static_cast<std::size_t>(count));
-  const std::size_t size = values.size() * sizeof(T);
-  if (size > 0) std::memcpy(values.data(), bytes.data(), size);
-  bytes = bytes.subspan(size);
-  return values;
-}
 
 template <typename T>
 std::span<const T> view(std::span<const std::byte> bytes) {
@@ -72,7 +55,7 @@ ProductIndexMeta read_meta(const core::ObjectParts& parts, const std::string& na
   const auto meta = core::decode_metadata<ProductIndexMeta>(parts.meta, name);
   PEMA_CHECK(in_range(meta) && parts.sections.size() == 4, kCorrupt, name, ": ", meta.lists,
              " lists of ", meta.blocks, " blocks of width ", meta.cols, " in ", meta.parts,
-             " parts over ", meta.segments, " segments are outside the limits", kFix);
+             " parts over ", meta.segments, " segments are outside the limits", kRebuildFix);
   return meta;
 }
 
@@ -147,12 +130,7 @@ void SegmentIndex::read_product(std::span<const std::byte> bytes, const Segments
   const std::int64_t sizes[] = {40 * meta.segments + 8 * (meta.lists + 1) + 24 * kMeasures,
                                 4 * ((meta.lists + meta.cols + kCentroids) * meta.cols + places),
                                 meta.parts * places, 8 * places};
-  for (std::size_t i = 0; i < 4; ++i) {
-    PEMA_CHECK(std::ssize(parts.sections[i]) == sizes[i], kCorrupt, name, ": section ", i, " has ",
-               parts.sections[i].size(), " bytes instead of ", sizes[i], kFix);
-  }
-  PEMA_CHECK(core::payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
-             ": its content is not what was written", kFix);
+  check_sections(parts, sizes, meta.payload, name);
   std::span<const std::byte> directory = parts.sections[0];
   const auto digests = take<Digest>(directory, meta.segments);
   const auto entries = take<std::int64_t>(directory, meta.segments);
@@ -162,7 +140,7 @@ void SegmentIndex::read_product(std::span<const std::byte> bytes, const Segments
     PEMA_CHECK(measure.probes >= 0 && measure.probes <= meta.lists &&
                    std::isfinite(measure.looked_at) && measure.looked_at >= 0 &&
                    measure.shortlist >= 0 && measure.shortlist <= kLongestShortlist,
-               kCorrupt, name, ": a measured cost makes no sense", kFix);
+               kCorrupt, name, ": a measured cost makes no sense", kRebuildFix);
   }
   know_segments(segments, digests, entries, meta.cols, name);
   auto numbers = view<float>(parts.sections[1]);
@@ -170,7 +148,7 @@ void SegmentIndex::read_product(std::span<const std::byte> bytes, const Segments
   auto ids = view<std::int32_t>(parts.sections[3]);
   PEMA_CHECK(
       std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::abs(v) <= 1e6F; }),
-      kCorrupt, name, ": a number is not finite, or far too large", kFix);
+      kCorrupt, name, ": a number is not finite, or far too large", kRebuildFix);
   if (owner_ == nullptr) {
     const auto copy = std::make_shared<ProductArrays>();
     copy->numbers.assign(numbers.begin(), numbers.end());

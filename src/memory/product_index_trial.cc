@@ -9,12 +9,11 @@
 #include "kernels/product_list_search.h"
 #include "src/memory/scan_in_pieces.h"
 #include "src/memory/segment_index.h"
+#include "src/memory/trial_rows.h"
 
 namespace pema::memory {
 namespace {
 
-constexpr std::int64_t kMeasuredRows = 64;
-constexpr std::int64_t kMeasuredNearest = 32;
 constexpr std::int64_t kBlock = kernels::ProductLists::kBlock;
 // Of the misses that a wanted recall allows, what the trial may have: new queries lie farther from
 // the keys than keys do, and missed 2.7 times as much in 300,000 keys.
@@ -22,12 +21,6 @@ constexpr double kAllowedMisses = 0.3;
 // Finding out that nothing of a block is visible costs this part of reading its codes.
 constexpr double kPassedBlock = 0.25;
 constexpr std::size_t kLevels = std::size(kRecallLevels);
-
-/// Whether a row of a measurement sees a segment: by chance, but always the same.
-bool sees(std::int64_t row, std::size_t segment, double share) {
-  std::mt19937 random(static_cast<unsigned>(row * 1'000'003 + static_cast<std::int64_t>(segment)));
-  return static_cast<double>(random()) < share * 4294967296.0;
-}
 
 }  // namespace
 
@@ -86,7 +79,7 @@ class ProductIndexTrial {
         seen.emplace_back();
         numbers.emplace_back();
         for (std::size_t n = 0; n < index_.segments().size(); ++n) {
-          if (!sees(q, n, kProductShares[s])) continue;
+          if (!sees(q, static_cast<std::int64_t>(n), kProductShares[s])) continue;
           seen.back().push_back(index_.segments()[n]);
           numbers.back().push_back(static_cast<std::int32_t>(n));
         }
@@ -117,7 +110,8 @@ class ProductIndexTrial {
     by_rank_.assign(static_cast<std::size_t>(index_.lists().lists()), 0);
     for (std::size_t q = 0; q < static_cast<std::size_t>(kMeasuredRows); ++q) {
       for (std::size_t n = 0; n < index_.segments().size(); ++n) {
-        const bool seen = sees(static_cast<std::int64_t>(q), n, kProductShares[s]);
+        const bool seen =
+            sees(static_cast<std::int64_t>(q), static_cast<std::int64_t>(n), kProductShares[s]);
         seen_[q].push_back(seen ? static_cast<std::int32_t>(n) : -1);
       }
       for (const kernels::NearKey& near : truth_[s * static_cast<std::size_t>(kMeasuredRows) + q]) {

@@ -2,12 +2,12 @@
 #include <array>
 #include <cereal/types/array.hpp>
 #include <cmath>
-#include <cstring>
 
 #include "pema/error.h"
 #include "src/core/checked_math.h"
 #include "src/core/metadata.h"
 #include "src/core/object_file.h"
+#include "src/memory/index_sections.h"
 #include "src/memory/segment_index.h"
 
 namespace pema::memory {
@@ -16,7 +16,6 @@ namespace {
 constexpr std::uint32_t kVersion = 1;
 constexpr std::int64_t kBlock = kernels::ListCodes::kBlock;
 constexpr std::size_t kMeasures = std::size(kMeasuredShares) * std::size(kRecallLevels);
-constexpr const char* kFix = "; remove the file, the index is built again";
 
 /// Metadata of an index. Sections: directory (digests [segments] of 32 bytes, sizes [segments] i64,
 /// list_start [lists + 1] i64, measures [shares, levels] of i64 and f64), centroids with numbers,
@@ -41,28 +40,6 @@ struct StoredMeasure {
   double looked_at = 0;
 };
 static_assert(sizeof(StoredMeasure) == 16);
-
-template <typename T>
-void append(std::vector<std::byte>& out, std::span<const T> values) {
-  const auto bytes = std::as_bytes(values);
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-/// Values one after the other out of a section whose size was checked.
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  template <typename T>
-  void read(std::vector<T>& values, std::int64_t count) {
-    values.resize(static_cast<std::size_t>(count));
-    const std::size_t size = values.size() * sizeof(T);
-    if (size > 0) std::memcpy(values.data(), bytes_.data(), size);
-    bytes_ = bytes_.subspan(size);
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-};
 
 /// Of unit vectors all numbers are small; larger ones would make bounds that are no numbers.
 constexpr float kLargest = 1e6F;
@@ -127,44 +104,38 @@ void SegmentIndex::read_int8(std::span<const std::byte> bytes, const Segments* s
   const core::ObjectParts parts = core::parse_object(bytes, core::ObjectKind::kSegmentIndex, name);
   const auto meta = core::decode_metadata<IndexMeta>(parts.meta, name);
   PEMA_CHECK(meta.version <= kVersion, kUnsupported, name, ": an index of version ", meta.version,
-             ", this build reads ", kVersion, kFix);
+             ", this build reads ", kVersion, kRebuildFix);
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
   PEMA_CHECK(
       meta.version == kVersion && meta.cols >= 1 && meta.cols <= kernels::ListCodes::kMaxCols &&
           meta.segments >= 1 && meta.segments < kMost && meta.lists >= 0 && meta.lists < kMost &&
           meta.blocks >= meta.lists && meta.blocks < kMost / kBlock && parts.sections.size() == 4,
       kCorrupt, name, ": ", meta.lists, " lists of ", meta.blocks, " blocks of width ", meta.cols,
-      " over ", meta.segments, " segments are outside the limits", kFix);
+      " over ", meta.segments, " segments are outside the limits", kRebuildFix);
   const std::int64_t places = meta.blocks * kBlock;
   const std::int64_t sizes[] = {
       40 * meta.segments + 8 * (meta.lists + 1) + 16 * static_cast<std::int64_t>(kMeasures),
       4 * (meta.lists * meta.cols + 3 * places), (meta.cols + 3) / 4 * 4 * places, 8 * places};
-  for (std::size_t i = 0; i < 4; ++i) {
-    PEMA_CHECK(std::ssize(parts.sections[i]) == sizes[i], kCorrupt, name, ": section ", i, " has ",
-               parts.sections[i].size(), " bytes instead of ", sizes[i], kFix);
-  }
-  PEMA_CHECK(core::payload_digest(parts.sections).bytes == meta.payload, kCorrupt, name,
-             ": its content is not what was written", kFix);
-  std::vector<Digest> digests;
-  std::vector<std::int64_t> entries;
-  std::vector<StoredMeasure> measures;
-  Reader directory(parts.sections[0]);
-  directory.read(digests, meta.segments);
-  directory.read(entries, meta.segments);
-  directory.read(list_start_, meta.lists + 1);
-  directory.read(measures, kMeasures);
+  check_sections(parts, sizes, meta.payload, name);
+  std::span<const std::byte> directory = parts.sections[0];
+  const auto digests = take<Digest>(directory, meta.segments);
+  const auto entries = take<std::int64_t>(directory, meta.segments);
+  list_start_ = take<std::int64_t>(directory, meta.lists + 1);
+  const auto measures = take<StoredMeasure>(directory, kMeasures);
   for (const auto& [probes, looked_at] : measures) {
     PEMA_CHECK(probes >= 0 && probes <= meta.lists && std::isfinite(looked_at) && looked_at >= 0,
-               kCorrupt, name, ": a measured cost makes no sense", kFix);
+               kCorrupt, name, ": a measured cost makes no sense", kRebuildFix);
     measures_.push_back({probes, looked_at, 0});
   }
   codes_.cols = meta.cols;
   know_segments(segments, digests, entries, meta.cols, name);
-  Reader numbers(parts.sections[1]);
-  numbers.read(centroids_, meta.lists * meta.cols);
-  numbers.read(numbers_, 3 * places);
-  Reader(parts.sections[2]).read(code_bytes_, sizes[2]);
-  Reader(parts.sections[3]).read(ids_, 2 * places);
+  std::span<const std::byte> numbers = parts.sections[1];
+  centroids_ = take<float>(numbers, meta.lists * meta.cols);
+  numbers_ = take<float>(numbers, 3 * places);
+  std::span<const std::byte> codes = parts.sections[2];
+  code_bytes_ = take<std::uint8_t>(codes, sizes[2]);
+  std::span<const std::byte> ids = parts.sections[3];
+  ids_ = take<std::int32_t>(ids, 2 * places);
   set_views();
   check_lists(meta.blocks, name);
 }
@@ -178,7 +149,7 @@ void SegmentIndex::know_segments(const Segments* segments, std::span<const Diges
   }
   adopt_segments(*segments, digests, entries, name);
   PEMA_CHECK(segments_[0]->info().hidden == cols, kCorrupt, name,
-             ": its width is not that of its segments", kFix);
+             ": its width is not that of its segments", kRebuildFix);
 }
 
 void SegmentIndex::name_digests(std::span<const Digest> digests,
@@ -189,10 +160,10 @@ void SegmentIndex::name_digests(std::span<const Digest> digests,
   sizes_.assign(entries.begin(), entries.end());
   for (std::size_t s = 0; s < digests.size(); ++s) {
     PEMA_CHECK(entries[s] >= 0 && entries[s] < kMost && entries_ < kMost, kCorrupt, name,
-               ": a segment's number of keys makes no sense", kFix);
+               ": a segment's number of keys makes no sense", kRebuildFix);
     entries_ += entries[s];
     PEMA_CHECK(by_digest_.emplace(digests[s], static_cast<std::int32_t>(s)).second, kCorrupt, name,
-               ": it names a segment twice", kFix);
+               ": it names a segment twice", kRebuildFix);
   }
 }
 
@@ -215,7 +186,7 @@ void SegmentIndex::adopt_segments(const Segments& segments, std::span<const Dige
              " segments, there are ", known.size(), " now; build the index again");
   name_segments();
   PEMA_CHECK(std::equal(sizes_.begin(), sizes_.end(), entries.begin(), entries.end()), kCorrupt,
-             name, ": a segment's number of keys is wrong", kFix);
+             name, ": a segment's number of keys is wrong", kRebuildFix);
   for (const std::int64_t size : sizes_) entries_ += size;
 }
 
@@ -223,14 +194,14 @@ void SegmentIndex::check_lists(std::int64_t blocks, const std::string& name) con
   PEMA_CHECK(
       positive_and_small(numbers_) && std::all_of(centroids_.begin(), centroids_.end(),
                                                   [](float v) { return std::abs(v) <= kLargest; }),
-      kCorrupt, name, ": a number is not finite, far too large, or negative", kFix);
+      kCorrupt, name, ": a number is not finite, far too large, or negative", kRebuildFix);
   check_keys(blocks, name);
 }
 
 void SegmentIndex::check_keys(std::int64_t blocks, const std::string& name) const {
   PEMA_CHECK(list_start_.front() == 0 && list_start_.back() == blocks &&
                  std::is_sorted(list_start_.begin(), list_start_.end()),
-             kCorrupt, name, ": its lists overlap", kFix);
+             kCorrupt, name, ": its lists overlap", kRebuildFix);
   const std::size_t places = lists().segment.size();
   std::int64_t keys = 0;
   for (std::size_t place = 0; place < places; ++place) {
@@ -239,11 +210,11 @@ void SegmentIndex::check_keys(std::int64_t blocks, const std::string& name) cons
     const std::int32_t row = lists().row[place];
     PEMA_CHECK(segment >= 0 && segment < std::ssize(sizes_) && row >= 0 && row < size_of(segment),
                kCorrupt, name, ": it names key ", row, " of segment ", segment,
-               ", which does not exist", kFix);
+               ", which does not exist", kRebuildFix);
     ++keys;
   }
   PEMA_CHECK(keys == entries_, kCorrupt, name, ": it has ", keys, " keys, its segments have ",
-             entries_, kFix);
+             entries_, kRebuildFix);
 }
 
 }  // namespace pema::memory

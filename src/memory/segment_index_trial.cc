@@ -5,19 +5,12 @@
 #include <utility>
 
 #include "src/memory/segment_index.h"
+#include "src/memory/trial_rows.h"
 
 namespace pema::memory {
 namespace {
 
-constexpr std::int64_t kMeasuredRows = 64;
-constexpr std::int64_t kMeasuredNearest = 32;
 constexpr std::size_t kLevels = std::size(kRecallLevels);
-
-/// Whether a row of a measurement sees a segment: by chance, but always the same.
-bool sees(std::int64_t row, std::int64_t segment, double share) {
-  std::mt19937 random(static_cast<unsigned>(row * 1'000'003 + segment));
-  return static_cast<double>(random()) < share * 4294967296.0;
-}
 
 }  // namespace
 
