@@ -1,19 +1,14 @@
 #include "profiles/profile_batch.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 #include "pema/error.h"
 #include "profiles/bundle.h"
 #include "profiles/name.h"
 #include "profiles/registry.h"
-#include "profiles/sealed_row.h"
 
 namespace pema::profiles {
 namespace {
-
-constexpr std::int64_t kKeptChanges = 65'536;
 
 bool rises(std::span<const SegmentId> segments) {
   return std::adjacent_find(segments.begin(), segments.end(), std::greater_equal<>()) ==
@@ -31,17 +26,6 @@ void put_key(std::vector<std::byte>& key, PoolId pool, const LambdaSchedule& sch
   put_rising(key, segments);
 }
 
-std::string_view text_of(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-/// The first eight bytes of a name as a number that compares as they do.
-std::uint64_t prefix_of(std::string_view name) {
-  std::uint64_t prefix = 0;
-  std::memcpy(&prefix, name.data(), std::min<std::size_t>(8, name.size()));
-  return __builtin_bswap64(prefix);
-}
-
 void check_gate(const ProfileDraft& draft, bool there) {
   PEMA_CHECK(there || !draft.schedule.gate, kInvalidArgument, "profile '", draft.name,
              "' would be weighed by its pool's gate, and its pool has none; use a pool that was "
@@ -54,20 +38,6 @@ std::vector<std::byte> name_hash(std::string_view name) {
   const Digest digest = sha256(name);
   const auto bytes = std::as_bytes(std::span(digest.bytes)).first(16);
   return {bytes.begin(), bytes.end()};
-}
-
-std::string_view ProfileBatch::name_of(const Entry& entry) const noexcept {
-  return text_of(std::span(bytes_).subspan(entry.at + entry.token_bytes, entry.name_bytes));
-}
-
-std::string_view ProfileBatch::stored_name_of(const Entry& entry) const noexcept {
-  if (entry.token_bytes == 0) return name_of(entry);
-  return text_of(std::span(bytes_).subspan(entry.at, entry.token_bytes));
-}
-
-std::span<const std::byte> ProfileBatch::data_of(const Entry& entry) const noexcept {
-  return std::span(bytes_).subspan(entry.at + entry.token_bytes + entry.name_bytes,
-                                   entry.data_bytes);
 }
 
 std::int64_t ProfileBatch::bytes() const noexcept {
@@ -245,164 +215,6 @@ ProfileBatch::SegmentFacts ProfileBatch::find_segment(const ProfileDraft& draft,
   const SegmentFacts facts{record->info.model, record->kind};
   if (record->kind == SegmentKind::kShared) shared_.emplace(id, facts);
   return facts;
-}
-
-void ProfileBatch::write(OnExisting on_existing) {
-  readers_.clear();
-  left_readers_.clear();
-  left_settings_.clear();
-  changed_.clear();
-  number_settings();
-  write_entries(on_existing);
-  count_readers();
-  registry_.settings().drop_profiles(left_settings_);
-  note_changes(registry_.database(), changed_);
-}
-
-void ProfileBatch::number_settings() {
-  SettingTable& settings = registry_.settings();
-  const std::int64_t before = settings.epoch();
-  if (epoch_ != before) {
-    for (Use& use : use_rows_) use.setting.id = 0;
-  }
-  for (Use* use : waiting_uses_) {
-    settings.add_profiles(use->setting, use->waiting);
-    for (const SegmentId id : use->setting.segments) readers_[id] += use->waiting;
-  }
-  if (epoch_ != settings.epoch()) settings_there_ = -1;
-  // What was made in this transaction lasts only if it is committed.
-  epoch_ = settings.epoch() == before ? before : -1;
-}
-
-std::vector<const ProfileBatch::Entry*> ProfileBatch::in_name_order() const {
-  struct Key {
-    std::uint64_t prefix;
-    const Entry* entry;
-  };
-  std::vector<Key> keys;
-  keys.reserve(entries_.size());
-  for (const Entry& entry : entries_) {
-    keys.push_back({prefix_of(stored_name_of(entry)), &entry});
-  }
-  std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
-    if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    const int names = stored_name_of(*a.entry).compare(stored_name_of(*b.entry));
-    return names != 0 ? names < 0 : a.entry->order < b.entry->order;
-  });
-  std::vector<const Entry*> order;
-  order.reserve(keys.size());
-  for (const Key& key : keys) order.push_back(key.entry);
-  return order;
-}
-
-void ProfileBatch::write_entries(OnExisting on_existing) {
-  sqlite::Database& database = registry_.database();
-  std::int64_t last = database.integer("SELECT value FROM counter WHERE name = 'profile'");
-  const std::int64_t first_generation = registry_.generation_floor() + 1;
-  const bool any_removed = database.integer("SELECT EXISTS (SELECT 1 FROM removed)") != 0;
-  {
-    sqlite::Query name = database.query(
-        "INSERT INTO profile_name (name, profile) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
-    sqlite::Query row = database.query(
-        "INSERT INTO profile (id, generation, setting, data) VALUES (?1, ?2, ?3, ?4)");
-    for (const Entry* entry : in_name_order()) {
-      name->bind_view(1, stored_name_of(*entry)).bind(2, last + 1).run_again();
-      if (name->changes() == 0) {
-        PEMA_CHECK(on_existing == OnExisting::kReplace, kAlreadyExists, "the profile '",
-                   name_of(*entry), "' exists; choose another name or replace it");
-        replace(*entry);
-        continue;
-      }
-      const std::int64_t generation =
-          any_removed ? registry_.next_generation(stored_name_of(*entry)) : first_generation;
-      ++last;
-      std::vector<std::byte> secret;
-      if (registry_.encrypted()) secret = sealed(*entry, last, 0);
-      row->bind(1, last)
-          .bind(2, generation)
-          .bind(3, entry->use->setting.id)
-          .bind_view(4,
-                     registry_.encrypted() ? std::span<const std::byte>(secret) : data_of(*entry))
-          .run_again();
-      for (std::uint32_t i = 0; i < entry->segments; ++i) {
-        ++readers_[segments_[entry->segments_at + i]];
-      }
-    }
-  }
-  sqlite::Query counter = database.query("UPDATE counter SET value = ?1 WHERE name = 'profile'");
-  counter->bind(1, last).run();
-}
-
-void ProfileBatch::replace(const Entry& entry) {
-  sqlite::Database& database = registry_.database();
-  std::int64_t id = 0;
-  std::int64_t generation = 0;
-  std::int64_t key = 0;
-  {
-    sqlite::Query old = database.query(
-        "SELECT profile, generation, setting, data FROM profile_name LEFT JOIN profile "
-        "ON id = profile WHERE name = ?1");
-    PEMA_ASSERT(old->bind(1, stored_name_of(entry)).step());
-    id = old->integer(0);
-    generation = old->integer(1) + 1;
-    if (registry_.encrypted()) key = key_of_row(old->blob(3), message("profile ", id));
-    take_back(entry, id, old->integer(2), old->blob(3));
-  }
-  std::vector<std::byte> secret;
-  if (registry_.encrypted()) secret = sealed(entry, id, key);
-  sqlite::Query row =
-      database.query("UPDATE profile SET generation = ?2, setting = ?3, data = ?4 WHERE id = ?1");
-  row->bind(1, id)
-      .bind(2, generation)
-      .bind(3, entry.use->setting.id)
-      .bind(4, registry_.encrypted() ? std::span<const std::byte>(secret) : data_of(entry))
-      .run();
-  for (std::uint32_t i = 0; i < entry.segments; ++i) ++readers_[segments_[entry.segments_at + i]];
-  changed_.push_back(id);
-}
-
-std::vector<std::byte> ProfileBatch::sealed(const Entry& entry, std::int64_t id, std::int64_t key) {
-  KeyStore& keys = registry_.keys();
-  std::optional<DataKey> found = key != 0 ? keys.find(key) : std::nullopt;
-  if (!found) key = keys.add(found.emplace());
-  return seal_row(keys, id, key, *found, name_of(entry), data_of(entry));
-}
-
-void ProfileBatch::take_back(const Entry& entry, std::int64_t id, std::int64_t setting,
-                             std::span<const std::byte> data) {
-  ++left_settings_[setting];
-  std::optional<PlainRow> plain;
-  if (registry_.encrypted()) {
-    plain = open_row(registry_.keys(), id, data);
-    if (!plain) return;  // of an erased person of that name: nobody can say what she read
-    data = plain->data;
-  }
-  registry_.drop_readers(setting, data, message("profile '", name_of(entry), "'"), left_readers_);
-}
-
-void ProfileBatch::count_readers() {
-  for (const auto& [id, change] : readers_) {
-    if (shared_.contains(id)) continue;
-    PEMA_CHECK(registry_.find_segment(id).has_value(), kNotFound, "segment ", id.value,
-               " was removed since a profile was to read it; add the segment again");
-  }
-  registry_.change_readers(readers_);
-  // Apart, so that a segment which gained and lost its only reader goes.
-  registry_.change_readers(left_readers_);
-}
-
-void note_changes(sqlite::Database& database, std::span<const std::int64_t> profiles) {
-  if (profiles.empty()) return;
-  const bool all = std::ssize(profiles) >= kKeptChanges;
-  {
-    constexpr std::int64_t kAny[] = {0};
-    sqlite::Query row = database.query("INSERT INTO change (profile) VALUES (?1)");
-    for (const std::int64_t id : all ? std::span<const std::int64_t>(kAny) : profiles) {
-      row->bind(1, id).run_again();
-    }
-  }
-  sqlite::Query old = database.query("DELETE FROM change WHERE sequence <= ?1");
-  old->bind(1, database.last_insert_id() - kKeptChanges).run();
 }
 
 }  // namespace pema::profiles

@@ -70,10 +70,21 @@ class ProfileBatch {
     std::vector<SegmentId> beside;
   };
 
-  [[nodiscard]] std::string_view name_of(const Entry& entry) const noexcept;
+  [[nodiscard]] static std::string_view text_of(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  [[nodiscard]] std::string_view name_of(const Entry& entry) const noexcept {
+    return text_of(std::span(bytes_).subspan(entry.at + entry.token_bytes, entry.name_bytes));
+  }
   /// What stands for the name in tables.
-  [[nodiscard]] std::string_view stored_name_of(const Entry& entry) const noexcept;
-  [[nodiscard]] std::span<const std::byte> data_of(const Entry& entry) const noexcept;
+  [[nodiscard]] std::string_view stored_name_of(const Entry& entry) const noexcept {
+    if (entry.token_bytes == 0) return name_of(entry);
+    return text_of(std::span(bytes_).subspan(entry.at, entry.token_bytes));
+  }
+  [[nodiscard]] std::span<const std::byte> data_of(const Entry& entry) const noexcept {
+    return std::span(bytes_).subspan(entry.at + entry.token_bytes + entry.name_bytes,
+                                     entry.data_bytes);
+  }
 
   /// Splits what the draft may read; stores its own segments.
   void sort_rights(const ProfileDraft& draft);
@@ -87,16 +98,17 @@ class ProfileBatch {
   const PoolRecord& find_pool(const ProfileDraft& draft);
   SegmentFacts find_segment(const ProfileDraft& draft, SegmentId id);
 
+  // Of a write (profile_batch_write.cc).
   void number_settings();
   void write_entries(OnExisting on_existing);
   void replace(const Entry& entry);
   /// Counts out the row that `entry` replaces.
   void take_back(const Entry& entry, std::int64_t id, std::int64_t setting,
                  std::span<const std::byte> data);
-  /// The entry's row for an encrypted store, under key `key` or, where that is 0 or gone, a new
-  /// one.
-  [[nodiscard]] std::vector<std::byte> sealed(const Entry& entry, std::int64_t id,
-                                              std::int64_t key);
+  /// The entry's row as it is stored: in an encrypted store sealed under key `key` or, where that
+  /// is 0 or gone, a new one. Valid until the next call.
+  [[nodiscard]] std::span<const std::byte> stored_data(const Entry& entry, std::int64_t id,
+                                                       std::int64_t key);
   void count_readers();
   [[nodiscard]] std::vector<const Entry*> in_name_order() const;
 
@@ -124,6 +136,7 @@ class ProfileBatch {
   std::map<SegmentId, std::int64_t> left_readers_;  ///< that went, as negative numbers
   std::map<std::int64_t, std::int64_t> left_settings_;
   std::vector<std::int64_t> changed_;  ///< profiles that were there before
+  std::vector<std::byte> sealed_;      ///< stored_data
 };
 
 /// Notes that profiles which readers may have kept are other ones now. Expects a transaction.
