@@ -5,6 +5,7 @@
 #include <set>
 
 #include "src/memory/segment_index.h"
+#include "tests/memory/index_damage.h"
 #include "tests/memory/segment_fixture.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -45,24 +46,7 @@ TEST(ProductIndexFile, DamageIsFound) {
   IndexOptions options = product(3);
   options.bytes_per_key = 1;
   const std::vector<std::byte> bytes = SegmentIndex::build(some, pool, options)->serialise();
-  for (std::size_t length = 0; length < bytes.size(); length += 61) {
-    const std::vector<std::byte> cut(bytes.begin(),
-                                     bytes.begin() + static_cast<std::ptrdiff_t>(length));
-    expect_error(
-        ErrorCode::kCorrupt, [&] { (void)SegmentIndex::from_bytes(cut, some, "cut"); }, "cut");
-  }
-  for (std::size_t at = 0; at < bytes.size(); ++at) {
-    std::vector<std::byte> bad = bytes;
-    bad[at] ^= std::byte{16};
-    try {
-      (void)SegmentIndex::from_bytes(bad, some, "flipped");
-      FAIL() << "byte " << at << " was not missed";
-    } catch (const Error& error) {
-      EXPECT_TRUE(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kUnsupported)
-          << at << ": " << error.what();
-    }
-    EXPECT_THROW((void)SegmentIndex::from_bytes(bad, "flipped"), Error) << at;
-  }
+  test::expect_damage_found(bytes, some);
 }
 
 /// Stops at a stage.

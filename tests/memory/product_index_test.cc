@@ -18,28 +18,13 @@
 namespace pema::memory {
 namespace {
 
+using test::clustered_rows;
 using test::expect_error;
 using test::rounded_segment;
 using test::segment_of;
 using test::unit_rows;
 
 constexpr std::int64_t kWidth = 24;
-
-/// Keys around a few directions, so that lists mean something.
-Matrix<float> clustered(std::int64_t rows, unsigned seed) {
-  Matrix<float> keys = unit_rows(rows, kWidth, seed);
-  const Matrix<float> middle = unit_rows(10, kWidth, 77);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    double square = 0;
-    for (std::int64_t c = 0; c < kWidth; ++c) {
-      float& v = keys.row(r)[c];
-      v = 0.4F * v + middle.row(r % 10)[c];
-      square += static_cast<double>(v) * static_cast<double>(v);
-    }
-    for (float& v : keys.view().row_span(r)) v /= static_cast<float>(std::sqrt(square));
-  }
-  return keys;
-}
 
 /// Segments of every type of keys that an index holds, in files; tokens are distinct.
 struct World {
@@ -50,7 +35,7 @@ struct World {
                              KeyType::kFloat16};
     for (unsigned s = 0; s < 7; ++s) {
       const auto first = static_cast<std::int32_t>(s == 0 ? 0 : 26'000 + 4'000 * s);
-      const auto made = rounded_segment(types[s], clustered(sizes[s], s), first);
+      const auto made = rounded_segment(types[s], clustered_rows(sizes[s], kWidth, s), first);
       const std::string path = folder.file(std::to_string(s));
       core::write_file_atomically(path, made->serialise());
       segments.push_back(Segment::open(path, made->digest()));
@@ -62,7 +47,7 @@ struct World {
   }
   test::TemporaryFolder folder;
   Segments segments;
-  Matrix<float> queries = clustered(40, 99);
+  Matrix<float> queries = clustered_rows(40, kWidth, 99);
 };
 
 IndexOptions product(std::int64_t lists = 50) {
@@ -223,7 +208,7 @@ TEST(ProductIndex, AScanInPiecesIsAScan) {
   kernels::ThreadPool pool(2);
   Segments some(world.segments.rbegin(), world.segments.rend());
   some.push_back(world.segments[1]);
-  some.push_back(rounded_segment(KeyType::kProductQuantised, clustered(70, 12)));
+  some.push_back(rounded_segment(KeyType::kProductQuantised, clustered_rows(70, kWidth, 12)));
   const auto rows = rows_of(some, 50);
   const auto expected = search_places(rows, pool);
   for (const std::int64_t bytes : {1, 100'000, 1 << 30}) {
@@ -249,7 +234,7 @@ std::int64_t resident(const std::string& path) {
 TEST(ProductIndex, NothingOfAFileStaysInMemoryUnlessItIsUsed) {
   test::TemporaryFolder folder;
   const std::string path = folder.file("segment");
-  const auto made = rounded_segment(KeyType::kFloat16, clustered(30'000, 3));
+  const auto made = rounded_segment(KeyType::kFloat16, clustered_rows(30'000, kWidth, 3));
   core::write_file_atomically(path, made->serialise());
   const auto segment = Segment::open(path, made->digest());
   EXPECT_EQ(resident(path), 0) << "opening looked at every byte";

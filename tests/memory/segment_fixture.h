@@ -32,6 +32,23 @@ inline constexpr std::int64_t kVocab = 100'000;
   return matrix;
 }
 
+/// [rows, cols] unit rows around a few directions, so that lists of an index mean something.
+[[nodiscard]] inline Matrix<float> clustered_rows(std::int64_t rows, std::int64_t cols,
+                                                  unsigned seed) {
+  Matrix<float> keys = unit_rows(rows, cols, seed);
+  const Matrix<float> middle = unit_rows(10, cols, 77);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    double square = 0;
+    for (std::int64_t c = 0; c < cols; ++c) {
+      float& v = keys.row(r)[c];
+      v = 0.4F * v + middle.row(r % 10)[c];
+      square += static_cast<double>(v) * static_cast<double>(v);
+    }
+    for (float& v : keys.view().row_span(r)) v /= static_cast<float>(std::sqrt(square));
+  }
+  return keys;
+}
+
 /// What a segment of width `hidden` says about itself.
 [[nodiscard]] inline SegmentInfo segment_info(std::int64_t hidden) {
   SegmentInfo info;

@@ -8,12 +8,14 @@
 #include <fstream>
 
 #include "src/memory/index_search.h"
+#include "tests/memory/index_damage.h"
 #include "tests/memory/segment_fixture.h"
 #include "tests/support/expect_error.h"
 
 namespace pema::memory {
 namespace {
 
+using test::clustered_rows;
 using test::expect_error;
 using test::segment_of;
 using test::unit_rows;
@@ -30,27 +32,11 @@ bool same(const std::vector<std::vector<Neighbour>>& a,
   });
 }
 
-/// Keys around a few directions, so that lists mean something.
-Matrix<float> clustered(std::int64_t rows, unsigned seed) {
-  Matrix<float> keys = unit_rows(rows, kWidth, seed);
-  const Matrix<float> middle = unit_rows(10, kWidth, 77);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    double square = 0;
-    for (std::int64_t c = 0; c < kWidth; ++c) {
-      float& v = keys.row(r)[c];
-      v = 0.4F * v + middle.row(r % 10)[c];
-      square += static_cast<double>(v) * static_cast<double>(v);
-    }
-    for (float& v : keys.view().row_span(r)) v /= static_cast<float>(std::sqrt(square));
-  }
-  return keys;
-}
-
 struct World {
   World() {
     const std::int64_t sizes[] = {30'000, 900, 1, 0, 40, 3'000};
     for (unsigned s = 0; s < 6; ++s) {
-      segments.push_back(segment_of(clustered(sizes[s], s),
+      segments.push_back(segment_of(clustered_rows(sizes[s], kWidth, s),
                                     static_cast<std::int32_t>(s == 0 ? 0 : 30'000 + 4'000 * s)));
     }
   }
@@ -59,7 +45,7 @@ struct World {
     return world;
   }
   Segments segments;
-  Matrix<float> queries = clustered(40, 99);
+  Matrix<float> queries = clustered_rows(40, kWidth, 99);
 };
 
 TEST(SegmentIndex, FindsExactlyWhatAScanFinds) {
@@ -238,23 +224,7 @@ TEST(SegmentIndexFile, DamageIsFound) {
   IndexOptions options;
   options.lists = 3;
   const std::vector<std::byte> bytes = SegmentIndex::build(some, pool, options)->serialise();
-  for (std::size_t length = 0; length < bytes.size(); length += 61) {
-    std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
-    expect_error(
-        ErrorCode::kCorrupt, [&] { (void)SegmentIndex::from_bytes(cut, some, "cut"); }, "cut");
-  }
-  for (std::size_t at = 0; at < bytes.size(); ++at) {
-    std::vector<std::byte> bad = bytes;
-    bad[at] ^= std::byte{16};
-    try {
-      (void)SegmentIndex::from_bytes(bad, some, "flipped");
-      FAIL() << "byte " << at << " was not missed";
-    } catch (const Error& error) {
-      EXPECT_TRUE(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kUnsupported)
-          << at << ": " << error.what();
-    }
-    EXPECT_THROW((void)SegmentIndex::from_bytes(bad, "flipped"), Error) << at;
-  }
+  test::expect_damage_found(bytes, some);
 }
 
 TEST(SegmentIndexFile, OneThatIsDamagedOrTooOldIsBuiltAgainAndSaid) {
