@@ -9,6 +9,7 @@
 #include "tools/commands/memory_add.h"
 #include "tools/commands/memory_codebook.h"
 #include "tools/commands/memory_index.h"
+#include "tools/commands/removed_list.h"
 #include "tools/context.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
@@ -112,13 +113,7 @@ int run_rm(Context& context, const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (store.remove_segment(segments[i])) removed.push_back(names[i]);
   }
-  if (context.options.json) {
-    Json document;
-    document["removed"] = removed;
-    print_json(document);
-  } else {
-    print(message("removed ", removed.size(), removed.size() == 1 ? " segment\n" : " segments\n"));
-  }
+  print_removed(context, removed, "segment", "segments");
   return 0;
 }
 

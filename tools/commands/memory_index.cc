@@ -9,6 +9,7 @@
 
 #include "tools/command_line.h"
 #include "tools/commands/lookup.h"
+#include "tools/commands/removed_list.h"
 #include "tools/context.h"
 #include "tools/index_option.h"
 #include "tools/terminal/json_output.h"
@@ -228,13 +229,7 @@ int run_rm(Context& context, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (store.remove_index(name)) removed.push_back(name);
   }
-  if (context.options.json) {
-    Json document;
-    document["removed"] = removed;
-    print_json(document);
-  } else {
-    print(message("removed ", removed.size(), removed.size() == 1 ? " index\n" : " indexes\n"));
-  }
+  print_removed(context, removed, "index", "indexes");
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "tools/command_line.h"
 #include "tools/commands/lookup.h"
 #include "tools/commands/profile_parts.h"
+#include "tools/commands/removed_list.h"
 #include "tools/context.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/text_format.h"
@@ -82,13 +83,7 @@ int run_remove(Context& context, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (store.remove_profile(name)) removed.push_back(name);
   }
-  if (context.options.json) {
-    Json document;
-    document["removed"] = removed;
-    print_json(document);
-  } else {
-    print(message("removed ", removed.size(), removed.size() == 1 ? " profile\n" : " profiles\n"));
-  }
+  print_removed(context, removed, "profile", "profiles");
   return 0;
 }
 
