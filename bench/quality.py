@@ -55,6 +55,23 @@ def promise_own_keys(promises, types):
                          f"nats per token more than with own keys in f32, {types[keys]['key_bytes']} bytes a key, gate")
 
 
+def held_out(pema, work):
+    """The same methods with profiles that did not learn from the dev part after it had chosen."""
+    return must.run_json([pema, "eval", "--json", "--people", "88", "--no-refit", "--work", work])
+
+
+def show_held_out(promises, with_dev, without):
+    """What the dev part brings once it teaches too; the promises under either way of enrolling."""
+    conditions = f"{promises.conditions}; profiles learnt from the train part alone"
+    both, alone = gains(with_dev), gains(without)
+    promises.at_least("88.held_out.masks_over_shared", 1.13, alone["masks"] / alone["shared"], "ratio of gains", conditions)
+    promises.at_least("88.held_out.masks_shared_memory_gate", 1.45, alone["masks_shared_memory_gate"] / alone["shared"], "ratio of gains", conditions)
+    promises.at_least("88.held_out.masks_memory_gate", 1.75, alone["masks_memory_gate"] / alone["shared"], "ratio of gains", conditions)
+    print("\ngain in nats per token: the dev part teaches once it has chosen, and held back")
+    for method in both:
+        print(f"  {method:26}{both[method]:8.3f}{alone[method]:8.3f}")
+
+
 def show_curves(runs):
     print("\nPEMA's own form: NLL on new people by constant lambda (weight of P_pema)")
     points = [point["lambda"] for point in runs[0]["lambda_curve"]][::4]
@@ -117,10 +134,12 @@ def main():
     for method, prototype in PROTOTYPE_GAINS.items():
         promises.at_least(f"88.gain.{method}", round(prototype - 0.05, 3), gain[method], "nats per token")
     show_gate(promises, large)
+    without = held_out(pema, f"{options.work}/88")
+    show_held_out(promises, large, without)
     promises.at_most("88.registry_row", large["bytes_per_profile"]["mask"] + 100,
                      large["bytes_per_profile"]["registry_row"], "bytes, 10,000 copies of an enrolled profile")
 
-    values = {"default": small, "88": large, "own_keys": own_keys(pema, f"{options.work}/88")}
+    values = {"default": small, "88": large, "88_held_out": without, "own_keys": own_keys(pema, f"{options.work}/88")}
     promise_own_keys(promises, values["own_keys"])
     if not options.skip_pema:
         values["pema"] = own_form(pema, f"{options.work}/88", options.ranks)

@@ -64,7 +64,8 @@ FitResult fit(const FitPlan& plan, at::Generator& generator) {
   const std::int64_t steps_per_epoch = (plan.rows + options.batch - 1) / options.batch;
   const double all_steps =
       static_cast<double>(std::max<std::int64_t>(1, steps_per_epoch * options.epochs - 1));
-  const std::int64_t all_rows = plan.rows * options.epochs;
+  const std::int64_t epochs = std::min(plan.stop_after.value_or(options.epochs), options.epochs);
+  const std::int64_t all_rows = plan.rows * epochs;
   Adam adam(plan.groups);
   FitResult result;
   double step = 0;
@@ -76,7 +77,7 @@ FitResult fit(const FitPlan& plan, at::Generator& generator) {
     best = snapshot(plan.groups);
     best_loss = plan.dev_loss();
   }
-  for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
     if (plan.before_epoch) plan.before_epoch(epoch);
     const at::Tensor order =
         at::randperm(plan.rows, generator, at::TensorOptions().dtype(at::kLong));
@@ -93,11 +94,15 @@ FitResult fit(const FitPlan& plan, at::Generator& generator) {
     result.train_loss.push_back(sum / static_cast<double>(plan.rows));
     PEMA_CHECK(std::isfinite(sum), kInvalidArgument, plan.stage, ": the loss is ", sum,
                " in epoch ", epoch + 1, "; use a lower learning rate than ", options.learning_rate);
-    if (!plan.dev_loss) continue;
+    if (!plan.dev_loss) {
+      result.epochs = epoch + 1;
+      continue;
+    }
     result.dev_loss.push_back(plan.dev_loss());
     if (result.dev_loss.back() < best_loss) {
       best = snapshot(plan.groups);
       best_loss = result.dev_loss.back();
+      result.epochs = epoch + 1;
     }
   }
   if (!best.empty()) restore(plan.groups, best);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -43,6 +44,9 @@ struct FitPlan {
   std::int64_t rows = 0;
   const OptimiserOptions* options = nullptr;
   Progress* progress = nullptr;
+  /// So many epochs of the plan are done, at most options->epochs; its falling rate stays that of
+  /// all of them. Unset: all.
+  std::optional<std::int64_t> stop_after = {};
   std::vector<ParameterGroup> groups = {};
   /// Mean loss of the rows with these numbers [b], differentiable in the parameters.
   std::function<at::Tensor(const at::Tensor& index)> loss = {};
@@ -55,6 +59,7 @@ struct FitPlan {
 struct FitResult {
   std::vector<double> train_loss;  ///< per epoch
   std::vector<double> dev_loss;    ///< per epoch; empty without dev rows
+  std::int64_t epochs = 0;         ///< after which the parameters were taken; 0: as they came
 };
 
 /// Shuffled epochs; with a dev loss the parameters end as they were after the best epoch, or as

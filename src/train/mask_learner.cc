@@ -1,3 +1,8 @@
+#include <array>
+#include <optional>
+#include <span>
+#include <utility>
+
 #include "src/train/checks.h"
 #include "src/train/fit.h"
 #include "src/train/loss.h"
@@ -92,12 +97,17 @@ void check_mask_call(const Base& base, const Pool& pool, const Samples& train, c
   check_samples(base, dev, "dev");
 }
 
-ProfileMask fit_mask(const Base& base, const Pool& pool, const Samples& train, const Samples& dev,
-                     const MaskOptions& options, Progress* progress) {
+struct FittedMask {
+  ProfileMask mask;
+  std::int64_t epochs = 0;  ///< as FitResult::epochs
+};
+
+FittedMask fit_mask(const Base& base, const Pool& pool, std::span<const Samples> train,
+                    std::span<const Samples> dev, const MaskOptions& options, Progress* progress,
+                    std::optional<std::int64_t> stop_after = {}) {
   const ThreadScope threads;
   const OptimiserOptions& optimiser = options.optimiser;
-  const VocabularyLoss loss(base, {&train, 1}, {&dev, 1}, optimiser.vocabulary,
-                            optimiser.interpolation);
+  const VocabularyLoss loss(base, train, dev, optimiser.vocabulary, optimiser.interpolation);
   const PoolMatrices matrices(pool);
   const at::Tensor train_base = with_shared(loss.train(), pool.shared());
   const at::Tensor dev_base = with_shared(loss.dev(), pool.shared());
@@ -108,7 +118,7 @@ ProfileMask fit_mask(const Base& base, const Pool& pool, const Samples& train, c
   // A soft mask's weights are free; they start around one half, where an undecided bit would be.
   if (options.soft) logits += 0.5;
   logits.requires_grad_();
-  FitPlan plan{"mask", loss.train().size(), &optimiser, progress};
+  FitPlan plan{"mask", loss.train().size(), &optimiser, progress, stop_after};
   plan.groups = {{{logits}, optimiser.learning_rate, optimiser.weight_decay}};
   plan.loss = [&](const at::Tensor& index) {
     const at::Tensor x =
@@ -127,8 +137,8 @@ ProfileMask fit_mask(const Base& base, const Pool& pool, const Samples& train, c
           dev_base + at::mm(matrices.bottleneck(loss.dev().input, mask), matrices.up_for(mask)));
     };
   }
-  fit(plan, generator);
-  return to_profile(final_mask(), options.soft);
+  const std::int64_t epochs = fit(plan, generator).epochs;
+  return {to_profile(final_mask(), options.soft), epochs};
 }
 
 }  // namespace
@@ -137,7 +147,24 @@ ProfileMask learn_mask(const Base& base, const Pool& pool, const Samples& train,
                        const MaskOptions& options, Progress* progress) {
   check_mask_call(base, pool, train, dev, options);
   ProfileMask result;
-  translate_torch_errors([&] { result = fit_mask(base, pool, train, dev, options, progress); });
+  translate_torch_errors([&] {
+    result = fit_mask(base, pool, {&train, 1}, {&dev, 1}, options, progress).mask;
+  });
+  return result;
+}
+
+RefitMask refit_mask(const Base& base, const Pool& pool, const Samples& train, const Samples& dev,
+                     const MaskOptions& options, Progress* progress) {
+  check_mask_call(base, pool, train, dev, options);
+  RefitMask result;
+  translate_torch_errors([&] {
+    FittedMask first = fit_mask(base, pool, {&train, 1}, {&dev, 1}, options, progress);
+    result.held_out = std::move(first.mask);
+    result.all = result.held_out;
+    if (dev.rows() == 0) return;
+    const std::array<Samples, 2> both = {train, dev};
+    result.all = fit_mask(base, pool, both, {}, options, progress, first.epochs).mask;
+  });
   return result;
 }
 

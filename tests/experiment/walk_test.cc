@@ -95,6 +95,36 @@ TEST_F(WalkTest, ScoresEveryMethodAndFindsEverythingAgain) {
   }
 }
 
+TEST_F(WalkTest, ProfilesThatDidNotSeeTheDevPartAreInTheSameStore) {
+  const std::vector<Method> methods = {Method::kBase, Method::kOwnAdapter, Method::kMasksMemory};
+  Walk walk(*model_, letter_people(), options("work"));
+  const Evaluation seen = walk.evaluate(methods);
+  WalkOptions held_out = options("work");
+  held_out.methods.refit = false;
+  Walk without(*model_, letter_people(), held_out);
+  EXPECT_EQ(without.store_folder(), walk.store_folder());
+  const Evaluation unseen = without.evaluate(methods);
+  EXPECT_EQ(unseen.enrolled, 0);
+  EXPECT_EQ(unseen.nll(Method::kBase), seen.nll(Method::kBase));
+  EXPECT_NE(unseen.nll(Method::kOwnAdapter), seen.nll(Method::kOwnAdapter));
+  EXPECT_NE(unseen.nll(Method::kMasksMemory), seen.nll(Method::kMasksMemory));
+
+  const std::string& person = seen.people.front().key;
+  const auto all = walk.store().find_profile(profile_name(Method::kMasksMemory, person));
+  const auto part = walk.store().find_profile(profile_name(Method::kMasksMemory, person, false));
+  ASSERT_TRUE(all.has_value() && part.has_value());
+  EXPECT_EQ(all->schedule, part->schedule);  // tuned on what one has not seen and the other has
+  const auto bytes = [&](const ProfileRecord& profile) {
+    std::int64_t own = 0;
+    for (const SegmentId id : profile.segments) {
+      const auto segment = walk.store().find_segment(id);
+      if (segment->kind == SegmentKind::kOwn) own += segment->bytes;
+    }
+    return own;
+  };
+  EXPECT_GT(bytes(*all), bytes(*part));
+}
+
 TEST_F(WalkTest, TheSameSeedGivesTheSamePoolAndMasks) {
   Walk one(*model_, letter_people(), options("one"));
   Walk two(*model_, letter_people(), options("two"));
@@ -136,7 +166,7 @@ TEST_F(WalkTest, AnInterruptKeepsFinishedPeopleAndTheNextRunGoesOn) {
   {
     Walk walk(*model_, letter_people(), interrupted);
     test::expect_error(ErrorCode::kInterrupted, [&] { (void)walk.evaluate(masks); });
-    EXPECT_EQ(walk.store().profile_count(), 1);
+    EXPECT_EQ(walk.store().profile_count(), 2);  // one that saw the dev part and one that did not
   }
   Walk walk(*model_, letter_people(), options("work"));
   EXPECT_EQ(walk.evaluate(masks).enrolled, 1);

@@ -30,6 +30,7 @@ Examples:
   pema eval --method base,shared,masks
   pema eval --people 88 --method pema
   pema eval --people 88 --method masks_memory --own-keys f32,int8,pq
+  pema eval --people 88 --no-refit
   pema eval --method pema --start reconstruction --pema-rank 128 --pema-epochs 4
   pema memory index build people --segments pool-people --store out/demo/store-0123456789ab
   pema eval --method masks_memory --index people
@@ -45,6 +46,7 @@ struct EvalOptions {
   bool pema_given = false;
   std::string work = "out/demo";
   std::string cache;
+  bool refit = true;
   std::uint64_t seed = 123;
 };
 
@@ -88,6 +90,7 @@ Json results_json(const Walk& walk, const Evaluation& evaluation) {
   document["pool_people"] = walk.cohort().pool.size();
   document["new_people"] = evaluation.people.size();
   document["test_tokens"] = evaluation.test_rows();
+  document["refit"] = walk.methods().refit;
   document["store"] = walk.store_folder();
   document["indexes"] = evaluation.indexes;
   document["methods"] = Json::array();
@@ -193,6 +196,7 @@ int run_eval(Context& context, const EvalOptions& options) {
   plm::LanguageModel& model = context.model();
   WalkOptions walk_options = make_walk_options(context, options.work, options.cache, options.seed);
   walk_options.indexes = index_choice(options.index);
+  walk_options.methods.refit = options.refit;
   Walk walk(model, texts, walk_options);
   const Evaluation evaluation = walk.evaluate(methods);
   Json document = results_json(walk, evaluation);
@@ -247,6 +251,9 @@ void add_eval(Command app, Context& context) {
   add_index_options(command, options->index);
   command.option("--work", options->work, "Folder of data sets and stores");
   command.option("--cache", options->cache, "Folder of cached features");
+  command.flag("--refit,!--no-refit", options->refit,
+               "Score profiles that learnt from the dev part too, once it had chosen (default), or "
+               "without it");
   command.option("--seed", options->seed, "Seed of everything that draws");
   const std::vector<Argument> pema = add_pema_options(command, options->pema);
   command.runs(context, [&context, options, pema] {

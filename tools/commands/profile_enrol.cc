@@ -20,8 +20,10 @@ namespace pema::tools {
 namespace {
 
 constexpr const char* kFooter =
-    R"(Learns masks over a pool on cached features, keeps the texts as the person's own recall memory (--no-memory: not), tunes the lambdas on
-the newest part (the pool's gate weighs instead of them where it has one and the profile reads any memory; --no-gate: not), and stores one profile in one transaction. Ctrl-C stores nothing; features already taken stay cached.
+    R"(Learns masks over a pool on cached features, keeps the texts as the person's own recall memory (--no-memory: not), chooses epoch and
+lambdas on the newest part and then learns from and remembers that part too (--no-refit: not), and stores one profile in one transaction.
+The pool's gate weighs instead of lambdas where it has one and the profile reads any memory (--no-gate: not). Ctrl-C stores nothing;
+features already taken stay cached.
 
 Examples:
   pema profile enrol alice --pool main --text letters.txt
@@ -39,6 +41,7 @@ struct Options {
   bool no_memory = false;
   std::string keys = "f32";
   bool gate = true;
+  bool refit = true;
   bool replace = false;
   std::string estimator = "straight_through";
   DataOptions data;
@@ -66,6 +69,7 @@ int run_enrol(Context& context, Options options) {
   enrol.own_segment = !options.no_memory;
   enrol.keys = choose_keys(store, options.keys);
   enrol.gate = options.gate;
+  enrol.refit = options.refit;
   enrol.on_existing = options.replace ? OnExisting::kReplace : OnExisting::kRefuse;
   for (const std::string& name : options.read) {
     enrol.shared_segments.push_back(require_segment(store, name).id);
@@ -127,6 +131,9 @@ void add_profile_enrol(Command group, Context& context) {
   command.option("--keys", options->keys, kKeysText).shows_default();
   command.flag("--gate,!--no-gate", options->gate,
                "Weigh memories by the pool's gate, where it has one (default), or by lambdas");
+  command.flag(
+      "--refit,!--no-refit", options->refit,
+      "Learn from the dev part too once epoch and lambdas are chosen (default), or hold it back");
   command.flag("--replace", options->replace, "Make the next generation of an existing profile");
   command.flag("--soft", options->mask.soft, "One weight per adapter instead of one bit");
   command.option("--estimator", options->estimator, "Gradient of hard masks")

@@ -1,5 +1,7 @@
 #include "tools/experiment/enrolment.h"
 
+#include <array>
+
 #include "pema/error.h"
 #include "pema/train/tune.h"
 #include "tools/experiment/scoring.h"
@@ -33,54 +35,80 @@ LambdaSchedule prior_schedule(bool own, bool shared) {
   return schedule;
 }
 
-LambdaSchedule tune_lambdas(Workshop& shop, const Lease& lease, const Samples& dev) {
-  const LambdaSchedule prior = prior_schedule(!lease.own.empty(), !lease.shared.empty());
-  if (dev.rows() == 0) return prior;
-  const ScoredRows rows(dev, shop.head, shop.threads);
-  Lease start = lease;
-  start.schedule = prior;
-  train::TuneOptions options;
-  options.prior_rows = kPriorRows;
-  return train::tune_schedule(rows.sources(shop.engine, start), prior, options).schedule;
+SampleSet older_rows(const PersonMaterial& person) {
+  return SampleSet::concatenate(std::array{&person.train, &person.dev});
 }
 
-ProfileRecord store_profile(Workshop& shop, const std::string& name, PoolId pool,
-                            const ProfileMask& mask, const std::shared_ptr<const Segment>& own,
-                            const std::vector<SegmentId>& shared, const Samples& dev,
-                            OnExisting on_existing, bool gate) {
+LambdaSchedule tune_lambdas(Workshop& shop, const PersonParts& parts,
+                            const std::vector<SegmentId>& shared, const Samples& dev, bool gate) {
   Lease lease;
-  lease.pool = shop.store.load_pool(pool);
-  lease.mask = mask;
-  lease.mask_digest = mask.digest();
-  if (own != nullptr) lease.own.push_back(own);
+  lease.pool = shop.store.load_pool(parts.pool);
+  lease.mask = parts.mask;
+  lease.mask_digest = parts.mask.digest();
+  if (parts.own != nullptr) lease.own.push_back(parts.own);
   for (const SegmentId id : shared) lease.shared.push_back(shop.store.load_segment(id));
+  lease.schedule = prior_schedule(!lease.own.empty(), !lease.shared.empty());
 
+  LambdaSchedule schedule = lease.schedule;
+  if (dev.rows() > 0) {
+    const ScoredRows rows(dev, shop.head, shop.threads);
+    train::TuneOptions options;
+    options.prior_rows = kPriorRows;
+    schedule =
+        train::tune_schedule(rows.sources(shop.engine, lease), lease.schedule, options).schedule;
+  }
+  schedule.gate =
+      gate && lease.pool->gate() != nullptr && !(lease.own.empty() && lease.shared.empty());
+  return schedule;
+}
+
+ProfileDraft make_draft(const std::string& name, const PersonParts& parts,
+                        const std::vector<SegmentId>& shared, const LambdaSchedule& schedule) {
   ProfileDraft draft;
   draft.name = name;
-  draft.pool = pool;
-  draft.mask = mask;
-  draft.schedule = tune_lambdas(shop, lease, dev);
-  draft.schedule.gate =
-      gate && lease.pool->gate() != nullptr && !(lease.own.empty() && lease.shared.empty());
+  draft.pool = parts.pool;
+  draft.mask = parts.mask;
+  draft.schedule = schedule;
   draft.segments = shared;
-  if (own != nullptr) draft.own_segments.push_back(own);
-  return shop.store.put_profile(draft, on_existing);
+  if (parts.own != nullptr) draft.own_segments.push_back(parts.own);
+  return draft;
 }
 
-ProfileRecord enrol_person(Workshop& shop, const std::string& name, const PoolRecord& pool,
-                           const PersonMaterial& person, const EnrolOptions& options) {
+train::RefitMask learn_person_mask(Workshop& shop, const PoolRecord& pool,
+                                   const PersonMaterial& person, const train::MaskOptions& options,
+                                   bool refit) {
   PEMA_CHECK(person.train.rows() > 0, kInvalidArgument, "person '", person.key,
              "' has an empty history; a profile is learnt from at least one text");
   PEMA_CHECK(pool.info.site == shop.site, kMismatch, "pool '", pool.name, "' reads ",
              to_string(pool.info.site), " features, these are ", to_string(shop.site),
              "; take the texts' features at the pool's site");
   const auto adapters = shop.store.load_pool(pool.id);
+  if (refit) {
+    return train::refit_mask(shop.base(), *adapters, person.train.view(), person.dev.view(),
+                             options, shop.progress);
+  }
   const ProfileMask mask = train::learn_mask(shop.base(), *adapters, person.train.view(),
-                                             person.dev.view(), options.mask, shop.progress);
-  const auto own =
-      options.own_segment ? make_segment(shop.base(), person.train.view(), options.keys) : nullptr;
-  return store_profile(shop, name, pool.id, mask, own, options.shared_segments, person.dev.view(),
-                       options.on_existing, options.gate);
+                                             person.dev.view(), options, shop.progress);
+  return {mask, mask};
+}
+
+ProfileRecord enrol_person(Workshop& shop, const std::string& name, const PoolRecord& pool,
+                           const PersonMaterial& person, const EnrolOptions& options) {
+  const train::RefitMask mask = learn_person_mask(shop, pool, person, options.mask, options.refit);
+  PersonParts parts{pool.id, mask.held_out, nullptr};
+  if (options.own_segment) {
+    parts.own = make_segment(shop.base(), person.train.view(), options.keys);
+  }
+  const LambdaSchedule schedule =
+      tune_lambdas(shop, parts, options.shared_segments, person.dev.view(), options.gate);
+  if (options.refit) {
+    parts.mask = mask.all;
+    if (options.own_segment) {
+      parts.own = make_segment(shop.base(), older_rows(person).view(), options.keys);
+    }
+  }
+  return shop.store.put_profile(make_draft(name, parts, options.shared_segments, schedule),
+                                options.on_existing);
 }
 
 }  // namespace pema::tools

@@ -36,6 +36,9 @@ struct EnrolOptions {
   KeyChoice keys;                          ///< how that stores its keys
   std::vector<SegmentId> shared_segments;  ///< what the profile may read besides
   bool gate = true;  ///< the pool's gate weighs the sources, where it has one and there is memory
+  /// Once the dev part has chosen epoch and lambdas it teaches and is remembered too (train::
+  /// refit_mask); false: it is held back.
+  bool refit = true;
   OnExisting on_existing = OnExisting::kRefuse;
 };
 
@@ -48,21 +51,44 @@ struct EnrolOptions {
 /// are personal, a fifth of all comes from own and a tenth from shared memory.
 [[nodiscard]] LambdaSchedule prior_schedule(bool own, bool shared);
 
-/// The schedule with the least NLL on the person's dev rows, under a prior; the prior itself where
-/// there are none.
-[[nodiscard]] LambdaSchedule tune_lambdas(Workshop& shop, const Lease& lease, const Samples& dev);
+/// What a person's texts gave.
+struct PersonParts {
+  PoolId pool;
+  ProfileMask mask;
+  std::shared_ptr<const Segment> own;  ///< null: none
+};
+/// The same twice: from the train part, for tuning on the dev part, and from both, for use.
+struct RefitParts {
+  PersonParts held_out;
+  PersonParts all;
+};
 
-/// Stores `mask` over `pool` with tuned lambdas under `name`; with `gate` the pool's gate weighs
-/// instead of them, where the pool has one and the profile reads a segment. Throws as
-/// Store::put_profile.
-ProfileRecord store_profile(Workshop& shop, const std::string& name, PoolId pool,
-                            const ProfileMask& mask, const std::shared_ptr<const Segment>& own,
-                            const std::vector<SegmentId>& shared, const Samples& dev,
-                            OnExisting on_existing, bool gate = false);
+/// The train and the dev part, oldest first.
+[[nodiscard]] SampleSet older_rows(const PersonMaterial& person);
 
-/// One person: mask over `pool` from the train rows, own segment, lambdas from the dev rows, one
-/// profile. A person without train rows is kInvalidArgument (nothing to learn from). Nothing is
-/// stored when it throws; an interrupt keeps cached features only.
+/// The schedule with the least NLL on the person's dev rows, which `parts` have not seen, with the
+/// shared segments `shared`, under a prior; the prior itself where there are no rows. With `gate`
+/// the pool's gate weighs instead, where the pool has one and there is a segment.
+[[nodiscard]] LambdaSchedule tune_lambdas(Workshop& shop, const PersonParts& parts,
+                                          const std::vector<SegmentId>& shared, const Samples& dev,
+                                          bool gate = false);
+
+/// A profile of these parts, to be stored.
+[[nodiscard]] ProfileDraft make_draft(const std::string& name, const PersonParts& parts,
+                                      const std::vector<SegmentId>& shared,
+                                      const LambdaSchedule& schedule);
+
+/// The person's mask over `pool`; without `refit` both are the one from the train part. Throws
+/// kInvalidArgument (no train rows), kMismatch (site), as train::refit_mask.
+[[nodiscard]] train::RefitMask learn_person_mask(Workshop& shop, const PoolRecord& pool,
+                                                 const PersonMaterial& person,
+                                                 const train::MaskOptions& options,
+                                                 bool refit = true);
+
+/// One person: mask over `pool` and own segment from the train rows, lambdas from the dev rows,
+/// then mask and segment from both; one profile. A person without train rows is kInvalidArgument
+/// (nothing to learn from). Nothing is stored when it throws; an interrupt keeps cached features
+/// only.
 ProfileRecord enrol_person(Workshop& shop, const std::string& name, const PoolRecord& pool,
                            const PersonMaterial& person, const EnrolOptions& options);
 

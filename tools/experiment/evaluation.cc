@@ -54,7 +54,7 @@ PersonScore score_person(Workshop& shop, const Foundation& foundation, const Per
       score.nll_sum[method] = rows.nll_sum(shop.engine, nullptr);
       continue;
     }
-    const auto lease = shop.leases.acquire(profile_name(method, person.key));
+    const auto lease = shop.leases.acquire(profile_name(method, person.key, options.refit));
     score.nll_sum[method] = rows.nll_sum(shop.engine, lease.get());
     if (!lease->index.name.empty()) evaluation.indexes.insert(lease->index.name);
     if (!lease->index.trouble.empty()) evaluation.troubles.insert(lease->index.trouble);

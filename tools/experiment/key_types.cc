@@ -26,18 +26,18 @@ KeyChoice choice_of(Workshop& shop, const Foundation& foundation, KeyType type) 
 std::string enrol(Workshop& shop, const Foundation& foundation, Method method,
                   const PersonMaterial& person, const MethodOptions& options,
                   const KeyChoice& choice) {
-  // The method's own profile has the mask and, in float32, all of it.
+  // The method's own profiles have the masks and, in float32, all of it.
   (void)enrol_method(shop, foundation, method, person, options);
-  const std::string plain = profile_name(method, person.key);
-  if (choice.type == KeyType::kFloat32) return plain;
-  std::string name = message(method_id(method), "_", to_string(choice.type), "/", person.key);
-  if (shop.store.find_profile(name)) return name;
-  const auto profile = shop.store.find_profile(plain);
-  PEMA_ASSERT(profile.has_value());
-  const auto own = make_segment(shop.base(), person.train.view(), choice);
-  (void)store_profile(shop, name, profile->pool, profile->mask, own, {foundation.memory.id},
-                      person.dev.view(), OnExisting::kRefuse, profile->schedule.gate);
-  return name;
+  if (choice.type == KeyType::kFloat32) return profile_name(method, person.key, options.refit);
+  const std::string name = message(method_id(method), "_", to_string(choice.type), "/", person.key);
+  if (shop.store.find_profile(name)) return refit_name(name, options.refit);
+  const auto held_out = shop.store.find_profile(profile_name(method, person.key, false));
+  const auto all = shop.store.find_profile(profile_name(method, person.key));
+  PEMA_ASSERT(held_out.has_value() && all.has_value());
+  RefitParts parts{{all->pool, held_out->mask, nullptr}, {all->pool, all->mask, nullptr}};
+  add_own_segments(shop, parts, person, choice);
+  store_both(shop, name, parts, {foundation.memory.id}, person.dev.view(), all->schedule.gate);
+  return refit_name(name, options.refit);
 }
 
 double nll_of(Walk& walk, Method method, const KeyChoice& choice) {

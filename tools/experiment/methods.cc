@@ -37,19 +37,24 @@ ProfileMask first_adapter() {
   return mask;
 }
 
-/// A pool that belongs to one person: one adapter, alone or on top of the shared one.
-PoolId own_pool(Workshop& shop, const std::string& name, const Pool* shared,
-                const PersonMaterial& person, std::int64_t rank,
-                const train::OptimiserOptions& options) {
-  if (const auto found = shop.store.find_pool(name)) return found->id;
+/// Two pools that belong to one person: one adapter each, alone or on top of the shared one.
+RefitParts own_adapters(Workshop& shop, const std::string& name, const Pool* shared,
+                        const PersonMaterial& person, std::int64_t rank,
+                        const train::OptimiserOptions& options) {
   std::shared_ptr<const AdapterBlock> base_block;
   if (shared != nullptr) base_block = shared->shared_block();
-  const auto block = train::train_adapter(shop.base(), person.train.view(), person.dev.view(),
-                                          base_block.get(), rank, options, shop.progress);
+  const train::RefitAdapter adapter =
+      train::refit_adapter(shop.base(), person.train.view(), person.dev.view(), base_block.get(),
+                           rank, options, shop.progress);
   PoolInfo info;
   info.model = shop.model.fingerprint;
   info.site = shop.site;
-  return shop.store.put_pool(name, Pool(info, base_block, {block})).id;
+  const auto store = [&](const std::shared_ptr<const AdapterBlock>& block, bool refit) {
+    const PoolRecord pool =
+        shop.store.put_pool(refit_name(name, refit), Pool(info, base_block, {block}));
+    return PersonParts{pool.id, first_adapter(), nullptr};
+  };
+  return {store(adapter.held_out, false), store(adapter.all, true)};
 }
 
 }  // namespace
@@ -101,8 +106,12 @@ Method parse_method(std::string_view id) {
   fail(ErrorCode::kInvalidArgument, "'", id, "' is no method; there are: ", known);
 }
 
-std::string profile_name(Method method, std::string_view person) {
-  return message(method_id(method), "/", person);
+std::string profile_name(Method method, std::string_view person, bool refit) {
+  return refit_name(message(method_id(method), "/", person), refit);
+}
+
+std::string refit_name(const std::string& name, bool refit) {
+  return refit ? name : name + "/held_out";
 }
 
 MethodOptions seeded_methods(std::uint64_t seed) {
@@ -116,41 +125,65 @@ MethodOptions seeded_methods(std::uint64_t seed) {
   return methods;
 }
 
+void store_both(Workshop& shop, const std::string& name, const RefitParts& parts,
+                const std::vector<SegmentId>& shared, const Samples& dev, bool gate) {
+  const LambdaSchedule schedule = tune_lambdas(shop, parts.held_out, shared, dev, gate);
+  shop.store.put_profiles(
+      std::array{make_draft(refit_name(name, false), parts.held_out, shared, schedule),
+                 make_draft(name, parts.all, shared, schedule)});
+}
+
+void add_own_segments(Workshop& shop, RefitParts& parts, const PersonMaterial& person,
+                      const KeyChoice& choice) {
+  parts.held_out.own = make_segment(shop.base(), person.train.view(), choice);
+  parts.all.own = make_segment(shop.base(), older_rows(person).view(), choice);
+}
+
 namespace {
 
-/// A method that joins masks and memories, from the person's profile under `masks`: learning the
-/// mask again would give the same bits.
+/// The profiles' masks under `method`, which the store has.
+train::RefitMask stored_masks(const Store& store, Method method, const PersonMaterial& person) {
+  const auto held_out = store.find_profile(profile_name(method, person.key, false));
+  const auto all = store.find_profile(profile_name(method, person.key));
+  PEMA_ASSERT(held_out.has_value() && all.has_value());
+  return {held_out->mask, all->mask};
+}
+
+/// A method that joins masks and memories, from the person's profiles under `masks`: learning the
+/// masks again would give the same bits.
 void enrol_parts(Workshop& shop, const Foundation& foundation, const std::string& name,
                  const MethodParts& parts, const PersonMaterial& person,
                  const MethodOptions& options) {
-  ProfileMask mask;
+  train::RefitMask mask;
   if (parts.masks) {
     enrol_method(shop, foundation, Method::kMasks, person, options);
-    const auto masks = shop.store.find_profile(profile_name(Method::kMasks, person.key));
-    PEMA_ASSERT(masks.has_value());
-    mask = masks->mask;
+    mask = stored_masks(shop.store, Method::kMasks, person);
   }
   std::vector<SegmentId> shared;
   if (parts.shared_memory) shared.push_back(foundation.memory.id);
-  const auto own = parts.own_memory ? make_segment(shop.base(), person.train.view()) : nullptr;
-  store_profile(shop, name, parts.masks ? foundation.main.id : foundation.shared.id, mask, own,
-                shared, person.dev.view(), OnExisting::kRefuse);
+  const PoolId pool = parts.masks ? foundation.main.id : foundation.shared.id;
+  RefitParts both{{pool, mask.held_out, nullptr}, {pool, mask.all, nullptr}};
+  if (parts.own_memory) add_own_segments(shop, both, person);
+  store_both(shop, name, both, shared, person.dev.view());
 }
 
-/// The same profile under the gate; its lambdas stay for the day the gate is switched off.
+/// The same profiles under the gate; their lambdas stay for the day the gate is switched off.
 void enrol_gated(Workshop& shop, const Foundation& foundation, const std::string& name,
                  Method ungated, const PersonMaterial& person, const MethodOptions& options) {
   enrol_method(shop, foundation, ungated, person, options);
-  const auto plain = shop.store.find_profile(profile_name(ungated, person.key));
-  PEMA_ASSERT(plain.has_value());
-  ProfileDraft draft;
-  draft.name = name;
-  draft.pool = method_parts(ungated).masks ? foundation.main_gate.id : foundation.shared_gate.id;
-  draft.mask = plain->mask;
-  draft.schedule = plain->schedule;
-  draft.schedule.gate = true;
-  draft.segments = plain->segments;
-  shop.store.put_profile(draft);
+  std::vector<ProfileDraft> drafts;
+  for (const bool refit : {false, true}) {
+    const auto plain = shop.store.find_profile(profile_name(ungated, person.key, refit));
+    PEMA_ASSERT(plain.has_value());
+    ProfileDraft& draft = drafts.emplace_back();
+    draft.name = refit_name(name, refit);
+    draft.pool = method_parts(ungated).masks ? foundation.main_gate.id : foundation.shared_gate.id;
+    draft.mask = plain->mask;
+    draft.schedule = plain->schedule;
+    draft.schedule.gate = true;
+    draft.segments = plain->segments;
+  }
+  shop.store.put_profiles(drafts);
 }
 
 }  // namespace
@@ -161,11 +194,13 @@ bool enrol_method(Workshop& shop, const Foundation& foundation, Method method,
   const std::string name = profile_name(method, person.key);
   if (shop.store.find_profile(name)) return false;
 
-  const auto keep = [&](PoolId pool, const ProfileMask& mask) {
-    store_profile(shop, name, pool, mask, nullptr, {}, person.dev.view(), OnExisting::kRefuse);
+  const auto keep = [&](const RefitParts& parts) {
+    store_both(shop, name, parts, {}, person.dev.view());
   };
-  EnrolOptions enrol;
-  enrol.own_segment = false;
+  const auto learn = [&](const PoolRecord& pool, const train::MaskOptions& recipe) {
+    const train::RefitMask mask = learn_person_mask(shop, pool, person, recipe);
+    keep({{pool.id, mask.held_out, nullptr}, {pool.id, mask.all, nullptr}});
+  };
   const MethodParts parts = method_parts(method);
   if (parts.ungated != method) {
     enrol_gated(shop, foundation, name, parts.ungated, person, options);
@@ -173,24 +208,21 @@ bool enrol_method(Workshop& shop, const Foundation& foundation, Method method,
   }
   switch (method) {
     case Method::kOwnAdapter:
-      keep(own_pool(shop, name, nullptr, person, options.own_rank, options.own), first_adapter());
+      keep(own_adapters(shop, name, nullptr, person, options.own_rank, options.own));
       break;
     case Method::kSharedOwnAdapter: {
       const auto shared = shop.store.load_pool(foundation.shared.id);
-      keep(own_pool(shop, name, shared.get(), person, options.own_rank, options.own),
-           first_adapter());
+      keep(own_adapters(shop, name, shared.get(), person, options.own_rank, options.own));
       break;
     }
     case Method::kShared:
-      keep(foundation.shared.id, {});
+      keep({{foundation.shared.id, {}, nullptr}, {foundation.shared.id, {}, nullptr}});
       break;
     case Method::kRandomSeparate:
-      enrol.mask = options.random_mask;
-      enrol_person(shop, name, foundation.random, person, enrol);
+      learn(foundation.random, options.random_mask);
       break;
     case Method::kMasks:
-      enrol.mask = options.mask;
-      enrol_person(shop, name, foundation.main, person, enrol);
+      learn(foundation.main, options.mask);
       break;
     case Method::kBase:
       break;

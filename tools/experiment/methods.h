@@ -70,8 +70,11 @@ struct MethodParts {
 [[nodiscard]] std::string_view method_label(Method method);
 /// Throws kInvalidArgument, listing the methods.
 [[nodiscard]] Method parse_method(std::string_view id);
-/// Name of a person's profile under a method.
-[[nodiscard]] std::string profile_name(Method method, std::string_view person);
+/// Name of a person's profile under a method: "METHOD/PERSON", or "METHOD/PERSON/held_out" for the
+/// one that has not seen the dev part.
+[[nodiscard]] std::string profile_name(Method method, std::string_view person, bool refit = true);
+/// `name` of a profile or pool, or that of its twin which has not seen the dev part.
+[[nodiscard]] std::string refit_name(const std::string& name, bool refit);
 
 /// Masks over untrained adapters take smaller steps than those over a trained pool.
 [[nodiscard]] inline train::MaskOptions untrained_mask_recipe() {
@@ -91,6 +94,9 @@ struct MethodOptions {
   /// Of `own_adapter` and `shared_own_adapter`.
   train::OptimiserOptions own = train::OptimiserOptions::for_own_adapter();
   train::GateOptions gate;
+  /// Profiles that learnt from the dev part too, once it had chosen, are scored; false: those that
+  /// did not (the setting of design.md section 4). Both are in the store.
+  bool refit = true;
   std::uint64_t seed = 123;
 };
 
@@ -141,8 +147,17 @@ struct GatedPools {
                                         std::span<const PersonMaterial* const> pool_people,
                                         const MethodOptions& options);
 
-/// Makes a person's profile under a method unless the store has it. Returns false when it was
-/// there. kBase has no profile.
+/// Stores both of a person's profiles in one transaction, with one schedule: that of the parts that
+/// have not seen the dev part. `gate` as in tune_lambdas.
+void store_both(Workshop& shop, const std::string& name, const RefitParts& parts,
+                const std::vector<SegmentId>& shared, const Samples& dev, bool gate = false);
+
+/// The own segments of both parts, keys as `choice` says.
+void add_own_segments(Workshop& shop, RefitParts& parts, const PersonMaterial& person,
+                      const KeyChoice& choice = {});
+
+/// Makes a person's two profiles under a method unless the store has them. Returns false when they
+/// were there. kBase has no profile.
 bool enrol_method(Workshop& shop, const Foundation& foundation, Method method,
                   const PersonMaterial& person, const MethodOptions& options);
 

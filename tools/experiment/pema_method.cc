@@ -136,8 +136,9 @@ Json evaluate_pema(Walk& walk, const PemaRun& run, double base_nll) {
     const PersonMaterial& person = *people[i];
     const std::string profile = name + "/" + person.key;
     if (!shop.store.find_profile(profile)) {
-      store_profile(shop, profile, training.pool.id, {}, nullptr, {}, person.dev.view(),
-                    OnExisting::kRefuse);
+      const PersonParts parts{training.pool.id, {}, nullptr};
+      (void)shop.store.put_profile(
+          make_draft(profile, parts, {}, tune_lambdas(shop, parts, {}, person.dev.view())));
     }
     const auto lease = shop.leases.acquire(profile);
     const ScoredRows scored(person.test.view(), shop.head, shop.threads);

@@ -170,6 +170,7 @@ Json report_json(const ReportInput& input) {
   report["source"] = input.data.source;
   report["dataset_sha256"] = input.data.digest.hex();
   report["seed"] = input.seed;
+  report["refit"] = true;
   report["pool_people"] = input.pool_people;
   report["new_people"] = evaluation.people.size();
   report["train_tokens"] = sum_rows(evaluation, [](const auto& p) { return p.train_rows; });

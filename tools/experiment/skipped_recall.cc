@@ -39,7 +39,8 @@ nlohmann::ordered_json evaluate_skipped_recall(Walk& walk, std::span<const doubl
     rows += scored.rows();
     for (std::size_t m = 0; m < kMethods.size(); ++m) {
       (void)enrol_method(shop, walk.foundation(), kMethods[m], *people[i], walk.methods());
-      const auto lease = shop.leases.acquire(profile_name(kMethods[m], people[i]->key));
+      const auto lease =
+          shop.leases.acquire(profile_name(kMethods[m], people[i]->key, walk.methods().refit));
       for (std::size_t e = 0; e < engines.size(); ++e) {
         sums[e].nll[m] += scored.nll_sum(engines[e], lease.get());
       }

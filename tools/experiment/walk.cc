@@ -51,7 +51,7 @@ WalkOptions make_walk_options(Context& context, const std::string& work, const s
 Digest walk_key(const ModelInfo& model, const data::DataSet& data, const WalkOptions& options) {
   const MethodOptions& methods = options.methods;
   Sha256 hash;
-  hash.update("pema walk ").update(PEMA_VERSION);
+  hash.update("pema walk, profiles with and without the dev part ").update(PEMA_VERSION);
   hash.update(model.fingerprint.hex()).update(data.digest.hex());
   hash.update(message(options.material.max_target_tokens, " ",
                       to_string(options.material.features.site), " ",
