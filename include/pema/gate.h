@@ -30,6 +30,8 @@ struct GateInput {
   bool has_personal = false;
   bool has_own = false;
   bool has_shared = false;
+  /// Own keys are product-quantised (mostly_quantised in pema/memory.h); of absent ones not read.
+  bool quantised_own = false;
 };
 
 /// How a gate's signals are taken: part of the gate, since its weights fit no other recall.
@@ -43,13 +45,18 @@ struct GateRecall {
 /// g = softmax over the sources that a row has of a linear function of eight numbers: for own and
 /// for shared memory the squared distance of the nearest neighbour, its logarithm, the mean over
 /// all k, and the largest probability that they agree on. One gate serves all people of a pool;
-/// there is one set of weights for each choice of memories that a row may have. After the gating
-/// network of He et al. 2021 (arXiv 2109.04212, section 4.2), linear and on signals of the recall
-/// alone (docs/decisions/0007-gate.md). Thread-safety: a value.
+/// there is one set of weights for each choice of memories that a row may have, and own memory of
+/// product-quantised keys is another memory than one of keys that are (nearly) exact: the error of
+/// its distances is as large as those of good neighbours. After the gating network of He et al.
+/// 2021 (arXiv 2109.04212, section 4.2), linear and on signals of the recall alone
+/// (docs/decisions/0007-gate.md). Thread-safety: a value.
 class MixtureGate {
  public:
-  static constexpr std::size_t kSignals = 9;   ///< eight and a constant
-  static constexpr std::size_t kMemories = 4;  ///< none, shared, own, both
+  static constexpr std::size_t kSignals = 9;  ///< eight and a constant
+  /// None, shared, own, both; then quantised own, quantised own and shared.
+  static constexpr std::size_t kMemories = 6;
+  /// The first so many are those of a gate that was learnt without quantised keys.
+  static constexpr std::size_t kPlainMemories = 4;
   /// Keeps the logarithm of a distance finite, and its slope small beside the distances' rounding.
   static constexpr double kDistanceFloor = 0.01;
   /// weights[m][s][i]: memories, source, signal.
@@ -69,6 +76,10 @@ class MixtureGate {
   /// always there.
   [[nodiscard]] std::array<double, kMixtureSources> operator()(const GateInput& row) const;
   [[nodiscard]] const Weights& weights() const noexcept { return weights_; }
+  /// Whether quantised own memory has weights of its own. Where it has not (gates of older stores,
+  /// pools of fewer than 256 keys) it is weighed as exact keys are, which costs some hundredths of
+  /// a nat per token.
+  [[nodiscard]] bool knows_quantised() const noexcept;
   [[nodiscard]] const GateRecall& recall() const noexcept { return recall_; }
 
   /// The gate's object file as bytes.
@@ -78,10 +89,13 @@ class MixtureGate {
 
   /// Which of kMemories sets of weights a row with these memories takes.
   [[nodiscard]] static std::size_t memories(const GateInput& row) noexcept {
-    return (row.has_own ? 2U : 0U) + (row.has_shared ? 1U : 0U);
+    return (row.has_own ? (row.quantised_own ? 4U : 2U) : 0U) + (row.has_shared ? 1U : 0U);
   }
   /// The nine numbers of a row, own memory before shared. Numbers of an absent memory are 0.
   [[nodiscard]] static std::array<double, kSignals> signals(const GateInput& row) noexcept;
+
+  /// `weights` whose sets for quantised own memory are those for exact keys.
+  [[nodiscard]] static Weights without_quantised(Weights weights) noexcept;
 
   bool operator==(const MixtureGate&) const = default;
 

@@ -204,4 +204,9 @@ struct TokenWeight {
 [[nodiscard]] RecallSignals recall_signals(std::span<const Neighbour> neighbours,
                                            std::span<const TokenWeight> words);
 
+/// Whether more than half of the entries of `segments`, none of them null, have product-quantised
+/// keys: which weights of a gate own memory takes (GateInput::quantised_own).
+[[nodiscard]] bool mostly_quantised(
+    std::span<const std::shared_ptr<const Segment>> segments) noexcept;
+
 }  // namespace pema

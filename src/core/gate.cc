@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "pema/error.h"
 
@@ -23,6 +24,16 @@ MixtureGate::MixtureGate(const Weights& weights, const GateRecall& recall)
                  recall.temperature <= 1000.0,
              kInvalidArgument, "a gate's temperature is ", recall.temperature,
              "; it must lie in [1e-6, 1000]");
+}
+
+MixtureGate::Weights MixtureGate::without_quantised(Weights weights) noexcept {
+  for (std::size_t m = kPlainMemories; m < kMemories; ++m) weights[m] = weights[m - 2];
+  return weights;
+}
+
+bool MixtureGate::knows_quantised() const noexcept {
+  const Weights without = without_quantised(weights_);
+  return std::memcmp(&without, &weights_, sizeof without) != 0;  // by bits, as objects are
 }
 
 std::array<double, MixtureGate::kSignals> MixtureGate::signals(const GateInput& row) noexcept {

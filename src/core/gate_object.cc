@@ -13,7 +13,7 @@ constexpr const char* kFix = "; restore the file from a backup or store the pool
 
 /// Sections: weights f32 [memories, sources, signals].
 struct GateMeta {
-  std::int64_t memories = MixtureGate::kMemories;
+  std::int64_t memories = 0;
   std::int64_t sources = kMixtureSources;
   std::int64_t signals = MixtureGate::kSignals;
   std::int64_t neighbours = 0;
@@ -25,19 +25,35 @@ struct GateMeta {
   }
 };
 
-MixtureGate read(const core::ObjectParts& parts, const std::string& name) {
+/// Sets of weights that an object of either kind holds.
+std::size_t memories_of(bool quantised) {
+  return quantised ? MixtureGate::kMemories : MixtureGate::kPlainMemories;
+}
+
+core::ObjectKind kind_of(bool quantised) {
+  return quantised ? core::ObjectKind::kQuantisedGate : core::ObjectKind::kGate;
+}
+
+MixtureGate read(std::span<const std::byte> bytes, const std::string& name) {
+  const bool quantised = core::claims_kind(bytes, core::ObjectKind::kQuantisedGate);
+  const core::ObjectParts parts = core::parse_object(bytes, kind_of(quantised), name);
   const auto meta = core::decode_metadata<GateMeta>(parts.meta, name);
-  const GateMeta ours;
-  PEMA_CHECK(meta.memories == ours.memories && meta.sources == ours.sources &&
-                 meta.signals == ours.signals,
+  const std::size_t memories = memories_of(quantised);
+  PEMA_CHECK(meta.memories == static_cast<std::int64_t>(memories) &&
+                 meta.sources == GateMeta().sources && meta.signals == GateMeta().signals,
              kCorrupt, name, ": a gate of ", meta.memories, " times ", meta.sources, " times ",
              meta.signals, " weights is none of this format", kFix);
   MixtureGate::Weights weights{};
-  PEMA_CHECK(parts.sections.size() == 1 && parts.sections[0].size() == sizeof weights, kCorrupt,
-             name, ": its weights have another size than ", sizeof weights, " bytes", kFix);
-  std::memcpy(&weights, parts.sections[0].data(), sizeof weights);
+  const std::size_t size = memories * sizeof weights[0];
+  PEMA_CHECK(parts.sections.size() == 1 && parts.sections[0].size() == size, kCorrupt, name,
+             ": its weights have another size than ", size, " bytes", kFix);
+  std::memcpy(&weights, parts.sections[0].data(), size);
+  if (!quantised) weights = MixtureGate::without_quantised(weights);
   try {
-    return MixtureGate(weights, {meta.neighbours, meta.temperature});
+    MixtureGate gate(weights, {meta.neighbours, meta.temperature});
+    PEMA_CHECK(gate.knows_quantised() == quantised, kCorrupt,
+               "its weights for quantised keys are those for exact ones");
+    return gate;
   } catch (const Error& error) {
     fail(ErrorCode::kCorrupt, name, ": is damaged (", error.what(), ")", kFix);
   }
@@ -46,20 +62,22 @@ MixtureGate read(const core::ObjectParts& parts, const std::string& name) {
 }  // namespace
 
 MixtureGate MixtureGate::open(const std::string& path, const Digest& expected) {
-  return read(core::open_object(path, core::ObjectKind::kGate, expected).parts, path);
+  return read(core::open_checked(path, expected)->bytes(), path);
 }
 
 MixtureGate MixtureGate::from_bytes(std::span<const std::byte> bytes) {
-  const std::string name = "gate in memory";
-  return read(core::parse_object(bytes, core::ObjectKind::kGate, name), name);
+  return read(bytes, "gate in memory");
 }
 
 std::vector<std::byte> MixtureGate::serialise() const {
+  const bool quantised = knows_quantised();
   GateMeta meta;
+  meta.memories = static_cast<std::int64_t>(memories_of(quantised));
   meta.neighbours = recall_.neighbours;
   meta.temperature = recall_.temperature;
-  const std::span<const std::byte> sections[] = {std::as_bytes(std::span(&weights_, 1))};
-  return core::build_object(core::ObjectKind::kGate, core::encode_metadata(meta), sections);
+  const std::span<const std::byte> sections[] = {
+      std::as_bytes(std::span(weights_).first(memories_of(quantised)))};
+  return core::build_object(kind_of(quantised), core::encode_metadata(meta), sections);
 }
 
 Digest MixtureGate::digest() const { return sha256(serialise()); }

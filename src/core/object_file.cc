@@ -127,6 +127,8 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "projection of a pool";
     case ObjectKind::kGate:
       return "gate";
+    case ObjectKind::kQuantisedGate:
+      return "gate with weights for quantised keys";
     case ObjectKind::kRoundedSegment:
       return "memory segment of rounded keys";
     case ObjectKind::kSealed:

@@ -76,6 +76,7 @@ Recalled recall_all(Context& context, const Walk& walk) {
     GateInput& input = recalled.signals[source.row];
     (source.own ? input.own : input.shared) = recall_signals(found[s], recalled.words.back());
     (source.own ? input.has_own : input.has_shared) = true;
+    if (source.own) input.quantised_own = mostly_quantised(lease.own);
   }
   return recalled;
 }

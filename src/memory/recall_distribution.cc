@@ -70,4 +70,13 @@ RecallSignals recall_signals(std::span<const Neighbour> neighbours,
   return signals;
 }
 
+bool mostly_quantised(std::span<const std::shared_ptr<const Segment>> segments) noexcept {
+  std::int64_t surplus = 0;
+  for (const std::shared_ptr<const Segment>& segment : segments) {
+    const SegmentInfo& info = segment->info();
+    surplus += info.keys == KeyType::kProductQuantised ? info.entries : -info.entries;
+  }
+  return surplus > 0;
+}
+
 }  // namespace pema

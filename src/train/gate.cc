@@ -32,11 +32,14 @@ void check(std::span<const GateRow> rows) {
   }
 }
 
-/// The row as one with these memories only. False when it lacks one of them.
+/// The row as one with these memories only. False when it lacks one of them, and where its own keys
+/// are quantised but not among them: the same row with exact keys teaches to do without.
 bool restrict_to(std::size_t memories, GateInput& input) {
-  const bool own = (memories & 2U) != 0;
+  const bool own = memories >= 2;
   const bool shared = (memories & 1U) != 0;
   if ((own && !input.has_own) || (shared && !input.has_shared)) return false;
+  const bool quantised = memories >= MixtureGate::kPlainMemories;
+  if (quantised != (input.has_own && input.quantised_own)) return false;
   input.has_own = own;
   input.has_shared = shared;
   if (!own) input.own = {};
@@ -111,7 +114,11 @@ MixtureGate learn_gate(std::span<const GateRow> rows, const GateOptions& options
     for (GateRow row : rows) {
       if (restrict_to(memories, row.input)) some.push_back(row);
     }
-    if (!some.empty()) learn_weights(some, memories, options, weights);
+    if (!some.empty()) {
+      learn_weights(some, memories, options, weights);
+    } else if (memories >= MixtureGate::kPlainMemories) {
+      weights[memories] = weights[memories - 2];
+    }
   }
   return MixtureGate(weights, options.recall);
 }

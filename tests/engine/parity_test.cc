@@ -146,14 +146,22 @@ TEST_P(Parity, AGateWeighsTheSourcesThatARowHas) {
   const auto gate = std::make_shared<const MixtureGate>(random_gate(random));
   const auto own = random_segment(random, model, 40);
   const auto shared = random_segment(random, model, 70);
+  const auto few = random_segment(random, model, 5);
+  const auto codes =
+      rounded(random, *random_segment(random, model, 12), KeyType::kProductQuantised);
+  // Exact own keys, quantised ones, and mixtures of which the larger part counts.
+  const std::vector<std::vector<std::shared_ptr<const Segment>>> owns = {
+      {}, {own}, {codes}, {own, codes}, {few, codes}};
   std::vector<Lease> leases;
   for (const double lambda : {0.0, 0.6}) {
-    for (int memories = 0; memories < 4; ++memories) {
-      Lease lease = make_lease("p", pool, mask(), {.lambda_max = lambda});
-      lease.gate = gate;
-      if ((memories & 1) != 0) lease.shared = {shared};
-      if ((memories & 2) != 0) lease.own = {own};
-      leases.push_back(lease);
+    for (const auto& some : owns) {
+      for (const bool both : {false, true}) {
+        Lease lease = make_lease("p", pool, mask(), {.lambda_max = lambda});
+        lease.gate = gate;
+        if (both) lease.shared = {shared};
+        lease.own = some;
+        leases.push_back(lease);
+      }
     }
   }
   leases.erase(leases.begin());  // no source but the model: left alone, bit for bit

@@ -36,13 +36,13 @@ class PoolGateTest : public ::testing::Test {
     walk_ = std::make_unique<Walk>(*model_, test::letter_people(9, 5, 1, 2), options);
   }
   /// A lease of the gated pool for the pool's first person.
-  [[nodiscard]] Lease lease() {
+  [[nodiscard]] Lease lease(const KeyChoice& keys = {}) {
     Workshop shop = walk_->shop();
     Lease lease;
     lease.pool = walk_->store().load_pool(walk_->foundation().shared_gate.id);
     lease.mask_digest = lease.mask.digest();
     lease.gate = lease.pool->gate();
-    lease.own = {make_segment(shop.base(), walk_->pool_people()[0]->train.view())};
+    lease.own = {make_segment(shop.base(), walk_->pool_people()[0]->train.view(), keys)};
     lease.shared = {make_segment(shop.base(), walk_->pool_people()[1]->train.view())};
     return lease;
   }
@@ -57,15 +57,20 @@ TEST_F(PoolGateTest, RowsAreWhatTheEngineWeighsWithEveryChoiceOfMemories) {
   const Samples rows = walk_->pool_people()[0]->dev.view();
   ASSERT_GT(rows.rows(), 0);
   const ScoredRows scored(rows, shop.head, 1);
-  for (int memories = 0; memories < 4; ++memories) {
-    Lease some = lease();
+  const KeyChoice codes{KeyType::kProductQuantised, walk_->foundation().codebook};
+  ASSERT_NE(codes.codebook, nullptr);
+  for (int memories = 0; memories < 8; ++memories) {
+    Lease some = lease((memories & 4) != 0 ? codes : KeyChoice{});
     ASSERT_NE(some.gate, nullptr);
+    ASSERT_TRUE(some.gate->knows_quantised());
     if ((memories & 1) == 0) some.shared.clear();
     if ((memories & 2) == 0) some.own.clear();
     const auto seen = gate_rows(shop, some, rows, some.gate->recall());
     EXPECT_EQ(seen[0].input.has_shared, (memories & 1) != 0);
     EXPECT_EQ(seen[0].input.has_own, (memories & 2) != 0);
     EXPECT_TRUE(seen[0].input.has_personal);
+    EXPECT_EQ(MixtureGate::memories(seen[0].input) >= MixtureGate::kPlainMemories,
+              (memories & 6) == 6);
     const double learnt = train::gate_nll(*some.gate, seen);
     const double served = scored.nll_sum(shop.engine, &some) / static_cast<double>(rows.rows());
     EXPECT_NEAR(learnt, served, 1e-4) << memories;
@@ -76,13 +81,33 @@ TEST_F(PoolGateTest, APersonsOwnTextsAreNoSharedMemoryOfHers) {
   Workshop shop = walk_->shop();
   const auto pool = walk_->store().load_pool(walk_->foundation().shared.id);
   const std::vector<const PersonMaterial*> one = {walk_->pool_people()[0]};
-  const Pool gated = add_gate(shop, *pool, one, PoolParts::kTrain, {}, {});
+  const Pool gated = add_gate(shop, *pool, one, {});
   EXPECT_EQ(gated.shared_block(), pool->shared_block());
   EXPECT_NE(gated.digest(), pool->digest());
   // With nobody else there is no shared memory: those sets of weights are not learnt.
   EXPECT_EQ(gated.gate()->weights()[1], MixtureGate().weights()[1]);
   EXPECT_EQ(gated.gate()->weights()[3], MixtureGate().weights()[3]);
   EXPECT_NE(gated.gate()->weights()[2], MixtureGate().weights()[2]);
+}
+
+TEST_F(PoolGateTest, QuantisedKeysChangeNothingForExactOnes) {
+  Workshop shop = walk_->shop();
+  const auto pool = walk_->store().load_pool(walk_->foundation().shared.id);
+  GateLesson lesson{PoolParts::kTrainAndTest, {}, nullptr, walk_->methods().gate};
+  const auto plain = add_gate(shop, *pool, walk_->pool_people(), lesson).gate();
+  EXPECT_FALSE(plain->knows_quantised());
+  const auto both = walk_->store().load_pool(walk_->foundation().shared_gate.id)->gate();
+  EXPECT_EQ(MixtureGate::without_quantised(both->weights()), plain->weights());
+  lesson.codebook = walk_->foundation().codebook;
+  EXPECT_EQ(*add_gate(shop, *pool, walk_->pool_people(), lesson).gate(), *both);
+}
+
+TEST_F(PoolGateTest, TheCodebookIsThatOfTheSharedMemory) {
+  Workshop shop = walk_->shop();
+  const auto memory = walk_->store().load_segment(walk_->foundation().memory.id);
+  EXPECT_EQ(walk_->foundation().codebook->digest(), learn_codebook({&memory, 1})->digest());
+  const std::vector<const PersonMaterial*> nobody;
+  EXPECT_EQ(learn_pool_codebook(shop, nobody, PoolParts::kTrain), nullptr);
 }
 
 TEST_F(PoolGateTest, PeopleWithoutDevPartsTeachNoGate) {
@@ -92,8 +117,7 @@ TEST_F(PoolGateTest, PeopleWithoutDevPartsTeachNoGate) {
   person.dev = {};
   const std::vector<const PersonMaterial*> one = {&person};
   test::expect_error(
-      ErrorCode::kInvalidArgument,
-      [&] { (void)add_gate(shop, *pool, one, PoolParts::kTrain, {}, {}); }, "--no-gate");
+      ErrorCode::kInvalidArgument, [&] { (void)add_gate(shop, *pool, one, {}); }, "--no-gate");
 }
 
 TEST_F(PoolGateTest, BothPoolsOfAWalkHaveTheSameGate) {

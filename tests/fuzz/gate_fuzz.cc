@@ -11,12 +11,15 @@ void check(const std::vector<std::byte>& bytes) {
   pema::GateInput row;
   row.has_own = row.has_shared = row.has_personal = true;
   row.own.nearest = 0.5;
-  double sum = 0;
-  for (const double weight : gate(row)) {
-    pema::fuzz::require(weight >= 0);
-    sum += weight;
+  for (const bool quantised : {false, true}) {
+    row.quantised_own = quantised;
+    double sum = 0;
+    for (const double weight : gate(row)) {
+      pema::fuzz::require(weight >= 0);
+      sum += weight;
+    }
+    pema::fuzz::require(sum > 0.999 && sum < 1.001);
   }
-  pema::fuzz::require(sum > 0.999 && sum < 1.001);
 }
 
 }  // namespace

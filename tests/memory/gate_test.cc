@@ -49,6 +49,23 @@ TEST(MixtureGate, TakesTheWeightsOfTheMemoriesThatARowHas) {
   EXPECT_EQ(g[2], 0.0);
 }
 
+TEST(MixtureGate, WeighsQuantisedOwnKeysByWeightsOfTheirOwn) {
+  MixtureGate::Weights weights{};
+  weights[2][3][8] = 3;
+  weights[4][3][8] = -3;
+  const MixtureGate gate(weights);
+  GateInput row;
+  row.quantised_own = true;
+  EXPECT_EQ(MixtureGate::memories(row), 0U);  // nothing is quantised where there is no own memory
+  row.has_own = true;
+  EXPECT_LT(gate(row)[3], 0.1);
+  EXPECT_GT(MixtureGate(MixtureGate::without_quantised(weights))(row)[3], 0.9);
+  row.quantised_own = false;
+  EXPECT_GT(gate(row)[3], 0.9);
+  row.quantised_own = row.has_shared = true;
+  EXPECT_EQ(MixtureGate::memories(row), 5U);
+}
+
 TEST(MixtureGate, StandsHugeScoresAndRefusesInfiniteWeights) {
   MixtureGate::Weights weights{};
   weights[0][0][8] = 3e38F;

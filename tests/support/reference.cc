@@ -202,7 +202,13 @@ std::vector<double> reference_row(const Head& head, const Batch& batch, std::int
   // Weights of model, personal, shared, own.
   std::array<double, 4> g{};
   if (gated) {
-    const auto& weights = lease->gate->weights()[(has_own ? 2U : 0U) + (has_shared ? 1U : 0U)];
+    std::int64_t exact = 0;
+    std::int64_t coded = 0;
+    for (const auto& segment : lease->own) {
+      (segment->info().parts > 0 ? coded : exact) += segment->info().entries;
+    }
+    const std::size_t memory = coded > exact ? 4 : 2;
+    const auto& weights = lease->gate->weights()[(has_own ? memory : 0U) + (has_shared ? 1U : 0U)];
     const double values[] = {own.nearest,
                              has_own ? std::log(own.nearest + 0.01) : 0.0,
                              own.mean,

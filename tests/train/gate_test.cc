@@ -55,6 +55,32 @@ TEST(Gate, LearnsEveryChoiceOfMemoriesFromRowsThatHaveBoth) {
   EXPECT_GT(gate(row)[3], 0.6);
 }
 
+/// The same rows as quantised own keys would have them: what is near says nothing any more.
+std::vector<GateRow> quantised(std::vector<GateRow> rows) {
+  for (GateRow& row : rows) {
+    row.input.quantised_own = true;
+    row.input.own.nearest = 1 - row.input.own.nearest;
+  }
+  return rows;
+}
+
+TEST(Gate, LearnsQuantisedKeysFromTheirRowsAndNothingElseFromThem) {
+  std::vector<GateRow> rows = rows_with_memory(500, 6);
+  const MixtureGate plain = learn_gate(rows);
+  EXPECT_FALSE(plain.knows_quantised());
+  const std::vector<GateRow> coded = quantised(rows);
+  rows.insert(rows.end(), coded.begin(), coded.end());
+  const MixtureGate both = learn_gate(rows);
+  EXPECT_TRUE(both.knows_quantised());
+  EXPECT_EQ(MixtureGate::without_quantised(both.weights()), plain.weights());
+  EXPECT_LT(gate_nll(both, coded), gate_nll(plain, coded) - 0.2);
+  // Rows that lack a memory leave its sets as those of exact keys.
+  for (std::size_t i = 500; i < rows.size(); ++i) rows[i].input.has_shared = false;
+  const MixtureGate alone = learn_gate(rows);
+  EXPECT_NE(alone.weights()[4], alone.weights()[2]);
+  EXPECT_EQ(alone.weights()[5], alone.weights()[3]);
+}
+
 TEST(Gate, IsTheSameEveryTime) {
   const auto rows = rows_with_memory(100, 4);
   EXPECT_EQ(learn_gate(rows), learn_gate(rows));

@@ -13,6 +13,7 @@
 #include "tools/experiment/pool_rows.h"
 #include "tools/terminal/json_output.h"
 #include "tools/terminal/output.h"
+#include "tools/terminal/text_format.h"
 #include "tools/training_commands.h"
 
 namespace pema::tools {
@@ -21,10 +22,12 @@ namespace {
 constexpr const char* kFooter =
     R"(joint trains a shared adapter and N adapters together with everybody's hard masks; pema trains one adapter in PEMA's own
 form. The pool becomes the next version of its name; nothing is stored when training is interrupted (features stay cached).
-The gate is learnt last, on the dev parts of the same people, each with the others' texts as shared and her own older ones as own memory.
+The gate is learnt last, on the dev parts of the same people, each with the others' texts as shared and her own older ones as own memory,
+once as they are and once product-quantised (with a codebook of 32 bytes a key from the texts that teach, which --codebook stores).
 
 Examples:
   pema pool train main --people 64
+  pema pool train main --people 64 --memory everybody --codebook common
   pema pool train main --source lamp --data LaMP_4 --adapters 2048
   pema pool train published --method pema --pema-rank 256 --start reconstruction)";
 
@@ -32,6 +35,7 @@ struct TrainOptions {
   std::string name;
   std::string method = "joint";
   std::string memory;
+  std::string codebook;
   bool hold_out = false;
   bool everything = false;
   DataOptions data;
@@ -105,9 +109,16 @@ Pool train_own_form(Context& context, const TrainOptions& options, const train::
   return {info, result.adapter, {}};
 }
 
-Pool with_gate(Context& context, const TrainOptions& options, const train::Base& base,
-               const std::vector<const PersonMaterial*>& people, const Trained& trained,
-               Store& store) {
+/// With its gate, where one is asked for, which comes with the codebook of the keys it knows.
+struct Gated {
+  Pool pool;
+  std::shared_ptr<const Codebook> codebook;
+};
+
+Gated with_gate(Context& context, const TrainOptions& options, const train::Base& base,
+                const std::vector<const PersonMaterial*>& people, const Trained& trained,
+                Store& store) {
+  if (!options.gate) return {trained.pool, nullptr};
   Engine engine(*base.info, *base.head, context.engine_options());
   LeaseBook leases(store, *base.info);
   Workshop shop{store,
@@ -120,14 +131,37 @@ Pool with_gate(Context& context, const TrainOptions& options, const train::Base&
                 context.options.threads,
                 &context.progress()};
   // The shared adapter serves a gate as well as masks do; a pool without one has only masks.
-  const bool masks = trained.pool.shared() == nullptr;
-  return add_gate(
-      shop, trained.pool, people, options.everything ? PoolParts::kTrainAndTest : PoolParts::kTrain,
-      masks ? std::span<const ProfileMask>(trained.masks) : std::span<const ProfileMask>(),
-      options.gate_options);
+  GateLesson lesson;
+  lesson.parts = options.everything ? PoolParts::kTrainAndTest : PoolParts::kTrain;
+  if (trained.pool.shared() == nullptr) lesson.masks = trained.masks;
+  lesson.codebook = learn_pool_codebook(shop, people, lesson.parts);
+  lesson.options = options.gate_options;
+  return {add_gate(shop, trained.pool, people, lesson), lesson.codebook};
+}
+
+/// Before anything is computed.
+void check_codebook_name(Context& context, const TrainOptions& options) {
+  if (options.codebook.empty()) return;
+  PEMA_CHECK(options.gate, kInvalidArgument,
+             "--codebook stores the codebook of the keys that the gate knows; leave out --no-gate, "
+             "or learn one with `pema memory codebook train`");
+  PEMA_CHECK(!context.store().find_codebook(options.codebook), kAlreadyExists,
+             "the codebook name '", printable(options.codebook),
+             "' is taken; choose another, or remove that one");
+}
+
+/// Stores the codebook, unless it is there under another name.
+CodebookRecord put_codebook(Store& store, const std::string& name,
+                            const std::shared_ptr<const Codebook>& codebook) {
+  PEMA_CHECK(codebook != nullptr, kInvalidArgument,
+             "the pool is stored, but its people have too few texts for a codebook, or the model's "
+             "features are too narrow; leave --codebook out");
+  const auto same = store.find_codebook(codebook->digest());
+  return same && !same->name.empty() ? *same : store.put_codebook(*codebook, name);
 }
 
 int run_train(Context& context, const TrainOptions& options) {
+  check_codebook_name(context, options);
   context.register_model();
   data::DataSet data = open_data(options.data);
   if (!data.note.empty()) context.note(data.note);
@@ -143,9 +177,8 @@ int run_train(Context& context, const TrainOptions& options) {
                               ? train_joint(context, options, base, rows, data)
                               : Trained{train_own_form(context, options, base, rows, data), {}};
   Store& store = context.store(OpenMode::kReadWrite);
-  const Pool pool =
-      options.gate ? with_gate(context, options, base, teachers, trained, store) : trained.pool;
-  const PoolRecord record = store.put_pool(options.name, pool);
+  const Gated gated = with_gate(context, options, base, teachers, trained, store);
+  const PoolRecord record = store.put_pool(options.name, gated.pool);
   Json document;
   document["name"] = record.name;
   document["version"] = record.version;
@@ -158,6 +191,10 @@ int run_train(Context& context, const TrainOptions& options) {
     const auto segment = make_segment(base, rows.train().view());
     const SegmentRecord memory = store.put_segment(*segment, SegmentKind::kShared, options.memory);
     document["memory"] = {{"name", memory.name}, {"entries", memory.info.entries}};
+  }
+  if (!options.codebook.empty()) {
+    const CodebookRecord codebook = put_codebook(store, options.codebook, gated.codebook);
+    document["codebook"] = {{"name", codebook.name}, {"digest", codebook.digest.hex()}};
   }
   context.end_progress();
   if (context.options.json) {
@@ -186,6 +223,8 @@ void add_pool_train(Command group, Context& context) {
                "Teach with the test parts too, where nobody will be tested on these people");
   command.option("--memory", options->memory,
                  "Also store the texts that teach as a shared segment of this name");
+  command.option("--codebook", options->codebook,
+                 "Also store the codebook of the product-quantised keys that the gate knows");
   command.option("--adapters", options->pool.adapters, "N").non_negative();
   command.option("--rank", options->pool.rank, "r of each").positive();
   command.option("--shared-rank", options->pool.shared_rank, "Rank of the shared adapter; 0: none")

@@ -53,6 +53,19 @@ SegmentRecord pool_memory(Workshop& shop, std::span<const PersonMaterial* const>
   return shop.store.put_segment(*segment, SegmentKind::kShared, std::string(kName));
 }
 
+/// Of the pool people's keys, learnt and stored unless the store has it; null where they are too
+/// few.
+std::shared_ptr<const Codebook> pool_codebook(Workshop& shop,
+                                              std::span<const PersonMaterial* const> people) {
+  constexpr std::string_view kName = "pool-people";
+  if (const auto found = shop.store.find_codebook(kName)) {
+    return shop.store.load_codebook(found->digest);
+  }
+  const auto codebook = learn_pool_codebook(shop, people, PoolParts::kTrainAndTest);
+  if (codebook != nullptr) (void)shop.store.put_codebook(*codebook, std::string(kName));
+  return codebook;
+}
+
 }  // namespace
 
 TrainedPool train_shared(Workshop& shop, std::span<const PersonMaterial* const> pool_people,
@@ -87,8 +100,9 @@ GatedPools train_gate(Workshop& shop, const PoolRecord& shared, const PoolRecord
                       std::span<const PersonMaterial* const> pool_people,
                       const MethodOptions& options) {
   const TrainedPool gated = find_or_train(shop, "shared_gate", [&] {
-    return add_gate(shop, *shop.store.load_pool(shared.id), pool_people, PoolParts::kTrainAndTest,
-                    {}, options.gate);
+    const auto codebook = pool_codebook(shop, pool_people);
+    return add_gate(shop, *shop.store.load_pool(shared.id), pool_people,
+                    {PoolParts::kTrainAndTest, {}, codebook, options.gate});
   });
   const TrainedPool over = find_or_train(shop, "main_gate", [&] {
     const auto pool = shop.store.load_pool(main.id);
@@ -109,6 +123,7 @@ Foundation lay_foundation(Workshop& shop, const PoolRecord& shared, const PoolRe
   foundation.main_gate = gated.main;
   foundation.random = random_pool(shop, foundation, options);
   foundation.memory = pool_memory(shop, pool_people);
+  foundation.codebook = pool_codebook(shop, pool_people);
   return foundation;
 }
 

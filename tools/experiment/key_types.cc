@@ -6,20 +6,12 @@
 namespace pema::tools {
 namespace {
 
-constexpr std::string_view kCodebook = "pool-people";
-
-KeyChoice choice_of(Workshop& shop, const Foundation& foundation, KeyType type) {
-  KeyChoice choice;
-  choice.type = type;
-  if (type != KeyType::kProductQuantised) return choice;
-  if (const auto found = shop.store.find_codebook(kCodebook)) {
-    choice.codebook = shop.store.load_codebook(found->digest);
-    return choice;
-  }
-  const auto memory = shop.store.load_segment(foundation.memory.id);
-  choice.codebook = learn_codebook({&memory, 1}, {}, shop.progress);
-  (void)shop.store.put_codebook(*choice.codebook, std::string(kCodebook));
-  return choice;
+KeyChoice choice_of(const Foundation& foundation, KeyType type) {
+  if (type != KeyType::kProductQuantised) return {type, nullptr};
+  PEMA_CHECK(foundation.codebook != nullptr, kInvalidArgument,
+             "the pool's people have too few texts for a codebook of product-quantised keys; take "
+             "more people (--people), or leave pq out");
+  return {type, foundation.codebook};
 }
 
 /// The person's profile under `method` with own keys of that type; its name.
@@ -67,7 +59,7 @@ nlohmann::ordered_json evaluate_key_types(Walk& walk, std::span<const KeyType> t
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const KeyType type : types) {
     Workshop shop = walk.shop();
-    const KeyChoice choice = choice_of(shop, walk.foundation(), type);
+    const KeyChoice choice = choice_of(walk.foundation(), type);
     SegmentInfo info;
     info.hidden = shop.model.hidden;
     info.keys = type;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -111,6 +112,8 @@ struct Foundation {
   PoolRecord main_gate;    ///< "main_gate": `main` with the same gate
   PoolRecord random;       ///< "random_separate": shared + untrained adapters
   SegmentRecord memory;    ///< "pool-people": recall segment of the pool people's train rows
+  /// "pool-people": learnt from their keys, the gate's as well; null where they are too few.
+  std::shared_ptr<const Codebook> codebook;
 };
 
 struct TrainedPool {

@@ -26,16 +26,25 @@ void recall_into(std::vector<train::GateRow>& rows, const Segments& segments, bo
   }
   const auto found = memory::search(searched, pool);
   const auto source = static_cast<std::size_t>(own ? MixtureSource::kOwn : MixtureSource::kShared);
+  const bool quantised = own && mostly_quantised(segments);
   for (std::size_t i = 0; i < found.size(); ++i) {
     const auto words = recall_distribution(found[i], recall.temperature);
     GateInput& input = rows[i].input;
     (own ? input.has_own : input.has_shared) = true;
     (own ? input.own : input.shared) = recall_signals(found[i], words);
+    if (own) input.quantised_own = quantised;
+    rows[i].probability[source] = 0;
     for (const TokenWeight& word : words) {
       if (word.token != targets[i]) continue;
       rows[i].probability[source] = std::min(1.0, static_cast<double>(word.probability));
     }
   }
+}
+
+Matrix<float> keys_of(const Workshop& shop, const Samples& rows) {
+  Matrix<float> keys(rows.rows(), rows.features.cols);
+  make_recall_keys(rows.features, shop.site, shop.head.norm_weight, keys.view());
+  return keys;
 }
 
 /// A segment of the parts that teach others, one per person; null for a person without rows.
@@ -64,24 +73,40 @@ std::vector<train::GateRow> gate_rows(Workshop& shop, const Lease& lease, const 
     result[i].probability[0] = static_cast<double>(sources.lm[i]);
     if (!sources.pema.empty()) result[i].probability[1] = static_cast<double>(sources.pema[i]);
   }
-  Matrix<float> keys(rows.rows(), rows.features.cols);
-  make_recall_keys(rows.features, shop.site, shop.head.norm_weight, keys.view());
+  const Matrix<float> keys = keys_of(shop, rows);
   kernels::ThreadPool pool(shop.threads);
-  const Matrix<float>& view = keys;
-  recall_into(result, lease.own, true, view.view(), rows.targets, recall, pool);
-  recall_into(result, lease.shared, false, view.view(), rows.targets, recall, pool);
+  recall_into(result, lease.own, true, keys.view(), rows.targets, recall, pool);
+  recall_into(result, lease.shared, false, keys.view(), rows.targets, recall, pool);
   return result;
 }
 
+std::shared_ptr<const Codebook> learn_pool_codebook(const Workshop& shop,
+                                                    std::span<const PersonMaterial* const> people,
+                                                    PoolParts parts) {
+  const CodebookOptions options;
+  CodebookInfo info;
+  info.hidden = shop.model.hidden;
+  info.parts = options.parts;
+  Segments segments = teachers(shop, people, parts);
+  std::erase(segments, nullptr);
+  std::int64_t entries = 0;
+  for (const auto& segment : segments) entries += segment->info().entries;
+  const bool narrow = (info.parts - 1) * info.width() >= info.hidden;
+  if (narrow || entries < Codebook::kCentroids) return nullptr;
+  return learn_codebook(segments, options, shop.progress);
+}
+
 Pool add_gate(Workshop& shop, const Pool& pool, std::span<const PersonMaterial* const> people,
-              PoolParts parts, std::span<const ProfileMask> masks,
-              const train::GateOptions& options) {
+              const GateLesson& lesson) {
+  const std::span<const ProfileMask> masks = lesson.masks;
+  const GateRecall& recall = lesson.options.recall;
   PEMA_CHECK(masks.empty() || masks.size() == people.size(), kInvalidArgument, "a gate needs ",
              people.size(), " masks or none, not ", masks.size());
-  const Segments segments = teachers(shop, people, parts);
+  const Segments segments = teachers(shop, people, lesson.parts);
   const auto copy = std::make_shared<const Pool>(pool);
   const auto total = static_cast<std::int64_t>(people.size());
   std::vector<train::GateRow> rows;
+  kernels::ThreadPool threads(shop.threads);
   for (std::int64_t i = 0; i < total; ++i) {
     checkpoint(shop.progress, "gate: recall for the pool's people", i, total, "people");
     const auto at = static_cast<std::size_t>(i);
@@ -93,14 +118,20 @@ Pool add_gate(Workshop& shop, const Pool& pool, std::span<const PersonMaterial* 
     for (std::size_t other = 0; other < segments.size(); ++other) {
       if (other != at && segments[other] != nullptr) lease.shared.push_back(segments[other]);
     }
-    const auto more = gate_rows(shop, lease, people[at]->dev.view(), options.recall);
+    auto more = gate_rows(shop, lease, people[at]->dev.view(), recall);
+    rows.insert(rows.end(), more.begin(), more.end());
+    if (lease.own.empty() || lesson.codebook == nullptr) continue;
+    const KeyChoice quantised{KeyType::kProductQuantised, lesson.codebook};
+    lease.own = {make_segment(shop.base(), people[at]->train.view(), quantised)};
+    const Samples dev = people[at]->dev.view();
+    recall_into(more, lease.own, true, keys_of(shop, dev).view(), dev.targets, recall, threads);
     rows.insert(rows.end(), more.begin(), more.end());
   }
   checkpoint(shop.progress, "gate: recall for the pool's people", total, total, "people");
   PEMA_CHECK(!rows.empty(), kInvalidArgument,
              "nobody of the pool has a dev part to learn a gate on; give people more texts, or "
              "leave the gate out (--no-gate)");
-  auto gate = std::make_shared<const MixtureGate>(train::learn_gate(rows, options));
+  auto gate = std::make_shared<const MixtureGate>(train::learn_gate(rows, lesson.options));
   return {pool.info(),
           pool.shared_block(),
           {pool.blocks().begin(), pool.blocks().end()},

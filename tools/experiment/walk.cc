@@ -65,7 +65,7 @@ Digest walk_key(const ModelInfo& model, const data::DataSet& data, const WalkOpt
   const train::GateOptions& gate = methods.gate;
   hash.update(message(gate.steps, " ", gate.learning_rate, " ", gate.weight_decay, " ",
                       gate.recall.neighbours, " ", gate.recall.temperature, " ",
-                      MixtureGate::kSignals, ";"));
+                      MixtureGate::kSignals, " ", MixtureGate::kMemories, ";"));
   return hash.finish();
 }
 

@@ -27,7 +27,9 @@ struct GateOptions {
 
 /// The gate with the least mean NLL, one set of weights for each choice of memories, by Adam over
 /// all rows at once from equal weights for all sources. Every row teaches each set whose memories
-/// it has: a row with both memories also teaches how to do with one or none. Deterministic. Throws
+/// it has: a row with both memories also teaches how to do with one or none. A row whose own keys
+/// are product-quantised teaches only the sets of such keys; one that no row teaches is that of
+/// exact keys. Deterministic. Throws
 /// kInvalidArgument without rows, on a probability outside [0, 1] or signals that are not finite.
 [[nodiscard]] MixtureGate learn_gate(std::span<const GateRow> rows,
                                      const GateOptions& options = {});
