@@ -128,7 +128,6 @@ Json look_ups(const std::string& folder, const ScaleOptions& options, const Star
   result["resident"] = preloaded.preload();
   result["preload_seconds"] = seconds_now() - began;
   result["resident_bytes"] = preloaded.stats().resident_bytes;
-  preloaded.release();
   start();
   {
     ProfileReader reader = ProfileReader::open(folder, {.resident_bytes = 0});

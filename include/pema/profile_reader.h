@@ -13,10 +13,10 @@ struct ReaderOptions {
   /// Memory for profiles that were looked up, so that the next look-up of one costs a fraction of a
   /// microsecond; the least recently brought ones leave first. 0 keeps none.
   std::int64_t resident_bytes = std::int64_t{64} << 20;
-  /// Reads a registry.db without seals, from before they were made, through a mapping of at most so
-  /// many bytes instead of copying pages, which halves the time of a look-up. An unreadable sector
-  /// is then a SIGBUS, as it is for the objects, instead of an Error. 0 copies. Pages with seals
-  /// are copied and compared in any case; `preload` is the way to look up fast.
+  /// Looks profiles up in a mapping of at most so many bytes of registry.db instead of asking
+  /// SQLite, which takes a quarter of the time. Each page is read and compared with its seal before
+  /// it is used, once until somebody writes it. A sector that becomes unreadable after that is a
+  /// SIGBUS, as it is for the objects, instead of an Error. 0 maps nothing.
   std::int64_t mapped_bytes = std::int64_t{1} << 40;
   /// Of an encrypted store, as StoreOptions::key; `Store::master_key` has it. Profiles are resident
   /// as they are stored there, encrypted: each look-up opens its own with the person's key.
@@ -26,6 +26,7 @@ struct ReaderOptions {
 struct ReaderStats {
   std::int64_t hits = 0;            ///< look-ups answered from memory
   std::int64_t misses = 0;          ///< look-ups that read the database
+  std::int64_t mapped = 0;          ///< of those, the ones that needed no statement of SQLite
   std::int64_t refreshes = 0;       ///< snapshots taken
   std::int64_t dropped = 0;         ///< profiles forgotten because they had changed
   std::int64_t resident = 0;        ///< profiles in memory
@@ -38,7 +39,8 @@ struct ReaderStats {
 /// written beside it; `refresh` lets it be folded in.
 class ProfileReader {
  public:
-  /// Reads the store in `folder`. Throws as Store::open with kReadOnly.
+  /// Reads the store in `folder`, as it is when something is first looked up. Throws as Store::open
+  /// with kReadOnly.
   [[nodiscard]] static ProfileReader open(const std::string& folder,
                                           const ReaderOptions& options = {});
   ~ProfileReader();
@@ -53,8 +55,8 @@ class ProfileReader {
   /// The same by number. `record.name` is left empty: the name is stored apart, under the name.
   [[nodiscard]] bool find(ProfileId id, ProfileRecord& record);
 
-  /// Whether somebody has committed since the snapshot was taken; some 20 ns. May say so too often,
-  /// never too seldom.
+  /// Whether somebody has committed since the snapshot was taken, or none was yet; some 20 ns. May
+  /// say so too often, never too seldom.
   [[nodiscard]] bool stale() const;
   /// Takes a new snapshot when this one is stale, and forgets the resident profiles that changed.
   /// False when there was nothing new. Throws kBusy, kIo, kCorrupt.
@@ -63,7 +65,8 @@ class ProfileReader {
   /// stays. The next look-up sees the present, as after refresh.
   void release();
   /// Reads profiles in the order of names into the resident memory until that is full; how many are
-  /// there now.
+  /// there now. It takes snapshots as it goes, so that the log of whoever writes meanwhile can be
+  /// folded in, forgets what changed, and ends with `release`.
   std::int64_t preload();
 
   [[nodiscard]] ReaderStats stats() const;

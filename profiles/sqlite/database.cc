@@ -92,8 +92,8 @@ void Database::open() {
 }
 
 void Database::configure() {
-  // No mmap_size: it saves 0.4 us a lookup, an unreadable sector would be a SIGBUS, and nobody
-  // would compare the seals of pages.
+  // No mmap_size: an unreadable sector would be a SIGBUS, and nobody would compare the seals of
+  // pages. A ProfileReader maps the file by itself (profiles/sqlite/snapshot_pages.h).
   // synchronous=FULL syncs the log at every commit, NORMAL only before it moves into the file: a
   // power cut then takes whole commits from the end.
   execute(

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pema/error.h"
+#include "profiles/sqlite/sealed_file.h"
 
 namespace pema::profiles::sqlite {
 namespace {
@@ -85,6 +86,9 @@ void raise_error(int code, sqlite3* handle, const std::string& path, std::string
   std::string cause;
   if (system_error != 0) {
     cause = message(", ", std::strerror(system_error));
+  }
+  if (code == SQLITE_IOERR_DATA && handle != nullptr) {
+    cause = message(", page ", damaged_page(handle), " is not as it was written");
   }
   fail(kind.code, path, ": ", doing, ": ", words, cause, " (SQLite ", code, "); ", kind.fix);
 }

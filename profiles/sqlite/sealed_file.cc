@@ -19,6 +19,10 @@ constexpr char kMagic[] = "SQLite format 3";  // with its zero
 /// Controls of our own, above those of SQLite.
 constexpr int kTellSeal = 0x50454d41;
 constexpr int kSetSeal = kTellSeal + 1;
+constexpr int kTellFile = kTellSeal + 2;
+/// The first of the five locks of the log of which a reader holds one, shared: the one of those who
+/// do not need the log.
+constexpr int kFirstReadLock = 3;
 constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15U;
 
 /// A file of ours. The one below lives in memory of its own, because its VFS is known only now.
@@ -27,6 +31,10 @@ struct SealedFile {
   sqlite3_file* below;
   bool database;  ///< logs and temporary files pass through
   bool sealed;
+  bool reading;           ///< a lock for reading is held on the log
+  LogSnapshot log;        ///< when it was taken
+  volatile void* index;   ///< the first region of the log's index
+  sqlite3_int64 damaged;  ///< page
 };
 
 SealedFile* mine(sqlite3_file* file) { return reinterpret_cast<SealedFile*>(file); }
@@ -62,7 +70,9 @@ int read_file(sqlite3_file* file, void* bytes, int count, sqlite3_int64 offset) 
   std::uint64_t stored = 0;
   std::memcpy(&stored, static_cast<const char*>(bytes) + count - kSealBytes, kSealBytes);
   const bool whole = stored == page_seal(page_of(bytes, count), offset / count + 1);
-  return whole ? SQLITE_OK : SQLITE_IOERR_DATA;
+  if (whole) return SQLITE_OK;
+  mine(file)->damaged = offset / count + 1;
+  return SQLITE_IOERR_DATA;
 }
 
 /// On its way into a database file a page loses what is left in its unused room, and gets its seal.
@@ -102,6 +112,10 @@ int check_lock(sqlite3_file* file, int* held) {
   return methods(file)->xCheckReservedLock(below(file), held);
 }
 int control_file(sqlite3_file* file, int what, void* argument) {
+  if (what == kTellFile) {
+    *static_cast<SealedFile**>(argument) = mine(file);
+    return SQLITE_OK;
+  }
   if (what == kTellSeal || what == kSetSeal) {
     bool* const sealed = static_cast<bool*>(argument);
     if (what == kTellSeal) *sealed = mine(file)->sealed;
@@ -115,17 +129,32 @@ int characteristics(sqlite3_file* file) {
   return methods(file)->xDeviceCharacteristics(below(file));
 }
 int map_log(sqlite3_file* file, int page, int size, int extend, void volatile** memory) {
-  return methods(file)->xShmMap(below(file), page, size, extend, memory);
+  const int code = methods(file)->xShmMap(below(file), page, size, extend, memory);
+  if (code == SQLITE_OK && page == 0) mine(file)->index = *memory;
+  return code;
 }
+/// SQLite compares the log's header with the one it knows after it took a read lock, and gives the
+/// lock back when they differ: what is noted here, in between, is then what it reads by.
 int lock_log(sqlite3_file* file, int offset, int count, int flags) {
-  return methods(file)->xShmLock(below(file), offset, count, flags);
+  const int code = methods(file)->xShmLock(below(file), offset, count, flags);
+  SealedFile& own = *mine(file);
+  if (code != SQLITE_OK || (flags & SQLITE_SHM_SHARED) == 0 || offset < kFirstReadLock) return code;
+  own.reading = (flags & SQLITE_SHM_LOCK) != 0 && own.index != nullptr;
+  if (own.reading) {
+    own.log = LogIndex::present(own.index);
+    own.log.file_alone = offset == kFirstReadLock;
+  }
+  return code;
 }
 void log_barrier(sqlite3_file* file) { methods(file)->xShmBarrier(below(file)); }
 int unmap_log(sqlite3_file* file, int erase) {
+  mine(file)->index = nullptr;
+  mine(file)->reading = false;
   return methods(file)->xShmUnmap(below(file), erase);
 }
 
-/// Version 2: the file is never mapped, since a mapping would show pages that nobody compared.
+/// Version 2: SQLite itself never maps the file, since it would not compare the pages it sees
+/// (profiles/sqlite/snapshot_pages.h does).
 constexpr sqlite3_io_methods kMethods = {
     2,         close_file,  read_file,  write_file,   truncate_file, sync_file,       file_size,
     lock_file, unlock_file, check_lock, control_file, sector_size,   characteristics, map_log,
@@ -181,6 +210,13 @@ sqlite3_vfs make_vfs() {
   return vfs;
 }
 
+/// Null when `handle` has no open file of ours.
+SealedFile* file_of(sqlite3* handle) {
+  SealedFile* file = nullptr;
+  const int code = sqlite3_file_control(handle, "main", kTellFile, &file);
+  return code == SQLITE_OK ? file : nullptr;
+}
+
 }  // namespace
 
 const char* sealing_vfs() {
@@ -199,6 +235,27 @@ void seal_copy(sqlite3* target, sqlite3* source) {
   bool sealed = false;
   static_cast<void>(sqlite3_file_control(source, "main", kTellSeal, &sealed));
   static_cast<void>(sqlite3_file_control(target, "main", kSetSeal, &sealed));
+}
+
+std::optional<LogSnapshot> log_snapshot(sqlite3* handle) {
+  const SealedFile* const file = file_of(handle);
+  if (file == nullptr || !file->reading) return std::nullopt;
+  return file->log;
+}
+
+sqlite3_file* sealed_file(sqlite3* handle) {
+  SealedFile* const file = file_of(handle);
+  return file != nullptr ? &file->base : nullptr;
+}
+
+sqlite3_file* file_below(sqlite3* handle) {
+  const SealedFile* const file = file_of(handle);
+  return file != nullptr ? file->below : nullptr;
+}
+
+std::int64_t damaged_page(sqlite3* handle) {
+  const SealedFile* const file = file_of(handle);
+  return file != nullptr ? file->damaged : 0;
 }
 
 std::uint64_t page_seal(std::span<const std::byte> page, std::int64_t number) {

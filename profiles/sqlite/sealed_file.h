@@ -11,9 +11,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
+#include "profiles/sqlite/log_index.h"
+
 struct sqlite3;
+struct sqlite3_file;
 
 namespace pema::profiles::sqlite {
 
@@ -30,6 +34,18 @@ void seal_new_file(sqlite3* handle);
 
 /// Lets the empty file of `target` become a page by page copy of that of `source`, sealed as it is.
 void seal_copy(sqlite3* target, sqlite3* source);
+
+/// The log as the open read transaction of `handle` sees it: SQLite looks at it under the lock that
+/// keeps others from moving or reusing its frames, and the file notes what was there. Nothing when
+/// no transaction reads, or when there is no log.
+[[nodiscard]] std::optional<LogSnapshot> log_snapshot(sqlite3* handle);
+
+/// The open database file of `handle`, and the system's own file object below it.
+[[nodiscard]] sqlite3_file* sealed_file(sqlite3* handle);
+[[nodiscard]] sqlite3_file* file_below(sqlite3* handle);
+
+/// The number of the page whose seal was wrong when the last reading failed for that; 0: none.
+[[nodiscard]] std::int64_t damaged_page(sqlite3* handle);
 
 /// The seal of page `number` (from 1), whose own last kSealBytes do not count.
 [[nodiscard]] std::uint64_t page_seal(std::span<const std::byte> page, std::int64_t number);

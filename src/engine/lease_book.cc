@@ -217,7 +217,6 @@ LeaseBook::LeaseBook(const Store& store, const ModelInfo& model,
   const double wanted = impl_->choice.wanted_recall.value_or(1.0);
   PEMA_CHECK(wanted > 0.0 && wanted <= 1.0, kInvalidArgument, "a wanted recall of ", wanted,
              " makes no sense; use one in (0, 1]");
-  impl_->reader.release();  // it opened with a snapshot
 }
 
 LeaseBook::~LeaseBook() = default;

@@ -2,10 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-#include <random>
-
-#include "profiles/resident_profiles.h"
 #include "profiles/sqlite/database.h"
 #include "tests/profiles/store_fixture.h"
 
@@ -169,6 +165,83 @@ TEST_F(ProfileReaderTest, AnotherProcessWritesWhileItReads) {
   EXPECT_EQ(status_of(writer), 0);
 }
 
+TEST_F(ProfileReaderTest, LookUpsNeedNoStatementWhereverTheRowsAre) {
+  for (int i = 0; i < 500; ++i) put(message("name ", i), 0.5);
+  ProfileReader mapped = ProfileReader::open(tiny.path, {.resident_bytes = 0});
+  ProfileReader copied = ProfileReader::open(tiny.path, {.resident_bytes = 0, .mapped_bytes = 0});
+  const auto expect_same = [&] {
+    mapped.refresh();
+    copied.refresh();
+    for (int i = 0; i < 510; ++i) {
+      const std::string name = message("name ", i);
+      ProfileRecord other;
+      const bool there = copied.find(name, other);
+      ASSERT_EQ(mapped.find(name, record), there) << name;
+      if (!there) continue;
+      EXPECT_EQ(record.id, other.id);
+      EXPECT_EQ(record.generation, other.generation);
+      EXPECT_EQ(record.mask, other.mask);
+      EXPECT_EQ(record.schedule, other.schedule);
+      ASSERT_TRUE(mapped.find(other.id, record));
+      EXPECT_EQ(record.mask, other.mask);
+    }
+    EXPECT_FALSE(mapped.find(ProfileId{100'000}, record));
+  };
+  expect_same();  // most of it in the file
+  for (int i = 0; i < 500; i += 3) put(message("name ", i), 0.25);
+  for (int i = 1; i < 500; i += 7) store.remove_profile(message("name ", i));
+  put("name 505", 0.125);
+  expect_same();  // much of it in the log
+  mapped.release();
+  copied.release();
+  profiles::sqlite::Database(tiny.registry(), OpenMode::kReadWrite)
+      .execute("CREATE TABLE other (x); VACUUM");  // the trees begin elsewhere
+  expect_same();
+  EXPECT_EQ(mapped.stats().mapped, mapped.stats().misses);
+  EXPECT_EQ(copied.stats().mapped, 0);
+  EXPECT_EQ(copied.stats().misses, 3 * 510);
+}
+
+TEST_F(ProfileReaderTest, ADamagedPageIsAnErrorAndNotAnotherProfile) {
+  for (int i = 0; i < 300; ++i) put(message("name ", i), 0.5);
+  store = Store::open(tiny.folder.file("other"), OpenMode::kCreate);  // the log is folded in
+  const std::vector<std::byte> whole = read_bytes(tiny.registry());
+  int told = 0;
+  for (std::size_t at = 4096 + 3000; at < whole.size(); at += 4096) {
+    std::vector<std::byte> bad = whole;
+    bad[at] ^= std::byte{4};
+    write_bytes(tiny.registry(), bad);
+    const std::optional<Error> error = error_of([&] {
+      ProfileReader reader = ProfileReader::open(tiny.path, {.resident_bytes = 0});
+      for (int i = 0; i < 300; ++i) {
+        ASSERT_TRUE(reader.find(message("name ", i), record));
+        EXPECT_EQ(record.schedule.lambda_max, 0.5);
+        EXPECT_EQ(record.mask, draft_of("", pool).mask);
+      }
+    });
+    if (!error) continue;  // a page of something else
+    ++told;
+    EXPECT_EQ(error->code(), ErrorCode::kCorrupt) << error->what();
+    EXPECT_THAT(error->what(), ::testing::HasSubstr(message("page ", at / 4096 + 1, " ")));
+  }
+  EXPECT_GT(told, 5);
+}
+
+TEST_F(ProfileReaderTest, AnOpenReaderHoldsNothingUpBeforeItIsAsked) {
+  put("ada", 0.5);
+  ProfileReader reader = ProfileReader::open(tiny.path);
+  EXPECT_TRUE(reader.stale()) << "nothing was looked at yet";
+  EXPECT_EQ(reader.stats().refreshes, 0);
+  store.remove_profile("ada");
+  EXPECT_EQ(std::filesystem::file_size(tiny.registry() + "-wal"), 0U);
+  put("bob", 0.5);
+  EXPECT_EQ(reader.preload(), 1);
+  store.remove_profile("bob");
+  EXPECT_EQ(std::filesystem::file_size(tiny.registry() + "-wal"), 0U)
+      << "nor once it has preloaded";
+  EXPECT_EQ(lambda(reader, "bob"), -1.0);
+}
+
 TEST_F(ProfileReaderTest, DamageNamesTheProfile) {
   put("ada", 0.5);
   profiles::sqlite::Database(tiny.registry(), OpenMode::kReadWrite)
@@ -178,46 +251,6 @@ TEST_F(ProfileReaderTest, DamageNamesTheProfile) {
     expect_error(
         ErrorCode::kCorrupt, [&] { static_cast<void>(reader.find("ada", record)); },
         "profile 'ada'");
-  }
-}
-
-TEST(ResidentProfilesTest, AgreesWithAMapWithinItsBytes) {
-  for (const std::int64_t limit : {std::int64_t{0}, std::int64_t{4000}, std::int64_t{100'000}}) {
-    profiles::ResidentProfiles resident(limit);
-    std::map<std::int64_t, std::string> expected;
-    std::mt19937_64 random(5);
-    profiles::ResidentRow row;
-    for (int step = 0; step < 20'000; ++step) {
-      const auto id = static_cast<std::int64_t>(random() % 700);
-      const std::string name = message("name ", id);
-      const std::string text(random() % 90, static_cast<char>('a' + id % 26));
-      if (random() % 3 == 0) {
-        EXPECT_LE(resident.drop(id) ? 1U : 0U, expected.erase(id));
-      } else if (!resident.find(id, row)) {
-        const bool kept = resident.put({.id = id,
-                                        .generation = id + 1,
-                                        .setting = 7,
-                                        .name = name,
-                                        .data = std::as_bytes(std::span(text))});
-        if (kept) expected[id] = text;
-      }
-      const auto other = static_cast<std::int64_t>(random() % 700);
-      const bool here = resident.find(message("name ", other), row);
-      profiles::ResidentRow by_id;
-      ASSERT_EQ(here, resident.find(other, by_id));
-      if (!here) continue;  // perhaps pushed out
-      ASSERT_TRUE(expected.contains(other));
-      ASSERT_EQ(std::string(reinterpret_cast<const char*>(row.data.data()), row.data.size()),
-                expected[other]);
-      ASSERT_EQ(row.id, other);
-      ASSERT_EQ(by_id.name, message("name ", other));
-      ASSERT_EQ(row.generation, other + 1);
-    }
-    EXPECT_LE(resident.bytes(), std::max<std::int64_t>(limit, 1024));
-    EXPECT_EQ(resident.size() > 0, limit > 0);
-    if (limit == 100'000) {
-      EXPECT_GT(resident.size(), 200) << "no needless pushing out";
-    }
   }
 }
 

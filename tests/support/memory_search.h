@@ -2,6 +2,7 @@
 /// masked, so that the search does not find itself.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -51,6 +52,21 @@ inline constexpr unsigned char kMaskByte = 0x5A;
   return false;
 }
 
+/// Of a line of /proc/self/maps with a file: how many bytes of the file lie behind the mapping's
+/// first; a mapping may be larger, and what is behind the file's end must not be touched. Nothing
+/// when no file is mapped there.
+[[nodiscard]] inline std::optional<unsigned long> mapped_file_bytes(const std::string& line,
+                                                                    unsigned long offset) {
+  const std::size_t name = line.find('/');
+  std::error_code error;
+  const auto size =
+      name == std::string::npos ? 0 : std::filesystem::file_size(line.substr(name), error);
+  if (name == std::string::npos || error) return std::nullopt;
+  constexpr unsigned long kPage = 4096;
+  const unsigned long whole = (static_cast<unsigned long>(size) + kPage - 1) / kPage * kPage;
+  return whole > offset ? whole - offset : 0;
+}
+
 /// Where in this process's readable memory the bytes are; nothing when nowhere.
 [[nodiscard]] inline std::optional<std::string> found_in_memory(const MaskedBytes& sought) {
   std::ifstream maps("/proc/self/maps");
@@ -58,10 +74,14 @@ inline constexpr unsigned char kMaskByte = 0x5A;
   while (std::getline(maps, line)) {
     unsigned long begin = 0;
     unsigned long end = 0;
+    unsigned long offset = 0;
     char readable = '-';
-    if (std::sscanf(line.c_str(), "%lx-%lx %c", &begin, &end, &readable) != 3) continue;
+    if (std::sscanf(line.c_str(), "%lx-%lx %c%*s %lx", &begin, &end, &readable, &offset) != 4) {
+      continue;
+    }
     const bool kernels_own = line.find("[v") != std::string::npos;
     if (readable != 'r' || kernels_own) continue;
+    end = std::min(end, begin + mapped_file_bytes(line, offset).value_or(end - begin));
     if (is_there(reinterpret_cast<const unsigned char*>(begin),
                  reinterpret_cast<const unsigned char*>(end), sought)) {
       return line;

@@ -1,0 +1,302 @@
+#include "profiles/sqlite/row_tree.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <iterator>
+
+namespace pema::profiles::sqlite {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+// Source: SQLite's "Database File Format", 1.6 (pages and cells) and 2.1 (records).
+constexpr int kInnerIndex = 2;
+constexpr int kInnerTable = 5;
+constexpr int kLeafIndex = 10;
+constexpr int kLeafTable = 13;
+constexpr std::size_t kLeafHeader = 8;
+constexpr std::size_t kInnerHeader = 12;
+constexpr std::size_t kRightmost = 8;
+constexpr std::size_t kFileHeader = 100;  // before the first page's own
+constexpr int kMostLevels = 20;           // SQLite's own bound
+constexpr std::size_t kMostVarint = 9;
+
+std::size_t big2(const std::byte* at) noexcept {
+  return std::to_integer<std::size_t>(at[0]) << 8 | std::to_integer<std::size_t>(at[1]);
+}
+std::uint32_t big4(const std::byte* at) noexcept {
+  return static_cast<std::uint32_t>(big2(at) << 16 | big2(at + 2));
+}
+
+bool take_long_varint(Bytes& bytes, std::uint64_t& value) noexcept {
+  value = 0;
+  const std::size_t most = std::min(bytes.size(), kMostVarint);
+  for (std::size_t i = 0; i < most; ++i) {
+    const auto byte = std::to_integer<std::uint64_t>(bytes[i]);
+    const bool last = byte < 128 || i + 1 == kMostVarint;
+    value = i + 1 == kMostVarint ? value << 8 | byte : value << 7 | (byte & 127);
+    if (!last) continue;
+    bytes = bytes.subspan(i + 1);
+    return true;
+  }
+  return false;
+}
+
+/// Takes a number off the front of `bytes`; false at their end.
+inline bool take_varint(Bytes& bytes, std::uint64_t& value) noexcept {
+  if (bytes.empty() || std::to_integer<int>(bytes[0]) >= 128) return take_long_varint(bytes, value);
+  value = std::to_integer<std::uint64_t>(bytes[0]);
+  bytes = bytes.subspan(1);
+  return true;
+}
+
+/// Below 0, 0 or above it as `a` stands to `b`, byte by byte; eight at once decide most often.
+int compare(std::string_view a, std::string_view b) noexcept {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  if (a.size() >= sizeof first && b.size() >= sizeof second) {
+    std::memcpy(&first, a.data(), sizeof first);
+    std::memcpy(&second, b.data(), sizeof second);
+    if (first != second) {
+      if constexpr (std::endian::native == std::endian::little) {
+        first = __builtin_bswap64(first);
+        second = __builtin_bswap64(second);
+      }
+      return first < second ? -1 : 1;
+    }
+  }
+  return a.compare(b);
+}
+
+/// One page of a tree.
+struct Node {
+  Bytes page;  ///< without what is reserved
+  int type = 0;
+  std::size_t cells = 0;
+  std::size_t pointers = 0;  ///< offset of the first
+  std::uint32_t rightmost = 0;
+
+  [[nodiscard]] bool inner() const noexcept { return type == kInnerIndex || type == kInnerTable; }
+  /// Brings a cell that may be looked at.
+  void fetch(std::size_t index) const noexcept {
+    if (index < cells) __builtin_prefetch(cell(index).data());
+  }
+  /// What is from a cell on; nothing when it is not within the page.
+  [[nodiscard]] Bytes cell(std::size_t index) const noexcept {
+    const std::size_t at = big2(page.data() + pointers + 2 * index);
+    return at < page.size() ? page.subspan(at) : Bytes{};
+  }
+};
+
+/// Brings what a search in a page reads first: its head and where its cells are.
+void fetch_head(Bytes page) noexcept {
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kLines = 5;
+  const std::size_t end = std::min(page.size(), kLines * kLine);
+  for (std::size_t at = 0; at < end; at += kLine) __builtin_prefetch(page.data() + at);
+}
+
+bool read_node(Bytes page, std::uint32_t number, const RowTree& tree, Node& node) noexcept {
+  const std::size_t header = number == 1 ? kFileHeader : 0;
+  fetch_head(page);
+  if (page.size() < header + kInnerHeader + static_cast<std::size_t>(tree.reserved_bytes)) {
+    return false;
+  }
+  node.page = page.first(page.size() - static_cast<std::size_t>(tree.reserved_bytes));
+  node.type = std::to_integer<int>(page[header]);
+  node.cells = big2(page.data() + header + 3);
+  node.pointers = header + (node.inner() ? kInnerHeader : kLeafHeader);
+  node.rightmost = big4(page.data() + header + kRightmost);
+  return node.pointers + 2 * node.cells <= node.page.size();
+}
+
+/// The payload of a cell whose head was taken off; false when part of it lies in another page.
+bool take_payload(Bytes cell, std::uint64_t bytes, std::size_t most, Bytes& payload) noexcept {
+  if (bytes > most || bytes > cell.size()) return false;
+  payload = cell.first(static_cast<std::size_t>(bytes));
+  return true;
+}
+
+std::size_t most_in_leaf_table(const Node& node) noexcept { return node.page.size() - 35; }
+std::size_t most_in_index(const Node& node) noexcept {
+  return (node.page.size() - 12) * 64 / 255 - 23;
+}
+
+enum class Order : std::uint8_t { kBefore, kEqual, kAfter, kBroken };
+
+/// Rows by number.
+struct ByNumber {
+  static constexpr int kInner = kInnerTable;
+  static constexpr int kLeaf = kLeafTable;
+  std::int64_t number;
+
+  /// How a cell stands to what is looked for; `payload` when it is that row itself.
+  [[nodiscard]] Order order(const Node& node, std::size_t index, Bytes& payload) const noexcept {
+    Bytes cell = node.cell(index);
+    std::uint64_t bytes = 0;
+    std::uint64_t key = 0;
+    if (node.inner()) {
+      if (cell.size() < 4) return Order::kBroken;
+      cell = cell.subspan(4);
+    } else if (!take_varint(cell, bytes)) {
+      return Order::kBroken;
+    }
+    if (!take_varint(cell, key)) return Order::kBroken;
+    const auto found = static_cast<std::int64_t>(key);
+    if (found != number) return found < number ? Order::kBefore : Order::kAfter;
+    if (node.inner()) return Order::kAfter;  // the row is below, at the left of its number
+    return take_payload(cell, bytes, most_in_leaf_table(node), payload) ? Order::kEqual
+                                                                        : Order::kBroken;
+  }
+};
+
+/// Rows by a key of text; inner pages hold rows too.
+struct ByText {
+  static constexpr int kInner = kInnerIndex;
+  static constexpr int kLeaf = kLeafIndex;
+  std::string_view key;
+
+  [[nodiscard]] Order order(const Node& node, std::size_t index, Bytes& payload) const noexcept {
+    Bytes cell = node.cell(index);
+    if (node.inner()) {
+      if (cell.size() < 4) return Order::kBroken;
+      cell = cell.subspan(4);
+    }
+    std::uint64_t bytes = 0;
+    if (!take_varint(cell, bytes) || !take_payload(cell, bytes, most_in_index(node), payload)) {
+      return Order::kBroken;
+    }
+    Bytes rest = payload;
+    std::uint64_t head = 0;
+    std::uint64_t type = 0;
+    if (!take_varint(rest, head) || !take_varint(rest, type) || type < 13 || type % 2 == 0 ||
+        head > payload.size() || (type - 13) / 2 > payload.size() - head) {
+      return Order::kBroken;
+    }
+    const std::string_view found(reinterpret_cast<const char*>(payload.data()) + head,
+                                 static_cast<std::size_t>((type - 13) / 2));
+    const int difference = compare(found, key);
+    if (difference == 0) return Order::kEqual;
+    return difference < 0 ? Order::kBefore : Order::kAfter;
+  }
+};
+
+template <typename Key>
+RowSearch find(PageSource& pages, const RowTree& tree, const Key& key, StoredRow& row) {
+  std::uint32_t number = tree.root;
+  for (int level = 0; level < kMostLevels; ++level) {
+    Node node;
+    if (!read_node(pages.page(number), number, tree, node) ||
+        (node.type != Key::kInner && node.type != Key::kLeaf)) {
+      return RowSearch::kUnknown;
+    }
+    std::size_t low = 0;
+    std::size_t high = node.cells;
+    while (low < high) {
+      const std::size_t middle = (low + high) / 2;
+      // Both cells that may be next: memory is slower than a needless one.
+      node.fetch((low + middle) / 2);
+      node.fetch((middle + 1 + high) / 2);
+      Bytes payload;
+      switch (key.order(node, middle, payload)) {
+        case Order::kBefore:
+          low = middle + 1;
+          break;
+        case Order::kAfter:
+          high = middle;
+          break;
+        case Order::kEqual:
+          return row.parse(payload) ? RowSearch::kFound : RowSearch::kUnknown;
+        case Order::kBroken:
+          return RowSearch::kUnknown;
+      }
+    }
+    if (!node.inner()) return RowSearch::kAbsent;
+    if (low == node.cells) {
+      number = node.rightmost;
+      continue;
+    }
+    const Bytes child = node.cell(low);
+    if (child.size() < 4) return RowSearch::kUnknown;
+    number = big4(child.data());
+  }
+  return RowSearch::kUnknown;
+}
+
+/// Bytes of a value by its type; false for one that no row has.
+bool size_of_value(std::uint64_t type, std::uint64_t& bytes) noexcept {
+  static constexpr std::uint8_t kBytes[] = {0, 1, 2, 3, 4, 6, 8, 8, 0, 0};
+  if (type < std::size(kBytes)) {
+    bytes = kBytes[type];
+    return true;
+  }
+  bytes = (type - 12) / 2;
+  return type >= 12;
+}
+
+}  // namespace
+
+bool StoredRow::parse(Bytes record) noexcept {
+  count_ = 0;
+  Bytes head = record;
+  std::uint64_t head_bytes = 0;
+  if (!take_varint(head, head_bytes)) return false;
+  const std::size_t taken = record.size() - head.size();
+  if (head_bytes < taken || head_bytes > record.size()) return false;
+  head = head.first(static_cast<std::size_t>(head_bytes) - taken);
+  Bytes body = record.subspan(static_cast<std::size_t>(head_bytes));
+  while (!head.empty()) {
+    Value value;
+    std::uint64_t bytes = 0;
+    if (count_ == kMostColumns || !take_varint(head, value.type) ||
+        !size_of_value(value.type, bytes) || bytes > body.size()) {
+      return false;
+    }
+    value.bytes = body.first(static_cast<std::size_t>(bytes));
+    body = body.subspan(value.bytes.size());
+    values_[count_++] = value;
+  }
+  return true;
+}
+
+bool StoredRow::null(std::size_t column) const noexcept {
+  return column < count_ && values_[column].type == 0;
+}
+
+bool StoredRow::integer(std::size_t column, std::int64_t& value) const noexcept {
+  if (column >= count_) return false;
+  const auto& [type, bytes] = values_[column];
+  if (type == 8 || type == 9) {
+    value = static_cast<std::int64_t>(type - 8);
+    return true;
+  }
+  if (type < 1 || type > 6) return false;
+  std::uint64_t bits = std::to_integer<int>(bytes[0]) >= 128 ? ~std::uint64_t{0} : 0;
+  for (const std::byte byte : bytes) bits = bits << 8 | std::to_integer<std::uint64_t>(byte);
+  value = static_cast<std::int64_t>(bits);
+  return true;
+}
+
+bool StoredRow::text(std::size_t column, std::string_view& value) const noexcept {
+  if (column >= count_ || values_[column].type < 13 || values_[column].type % 2 == 0) return false;
+  const Bytes bytes = values_[column].bytes;
+  value = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  return true;
+}
+
+bool StoredRow::blob(std::size_t column, Bytes& value) const noexcept {
+  if (column >= count_ || values_[column].type < 12 || values_[column].type % 2 != 0) return false;
+  value = values_[column].bytes;
+  return true;
+}
+
+RowSearch find_row(PageSource& pages, const RowTree& table, std::int64_t number, StoredRow& row) {
+  return find(pages, table, ByNumber{number}, row);
+}
+
+RowSearch find_row(PageSource& pages, const RowTree& table, std::string_view key, StoredRow& row) {
+  return find(pages, table, ByText{key}, row);
+}
+
+}  // namespace pema::profiles::sqlite
