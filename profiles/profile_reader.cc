@@ -1,11 +1,13 @@
 #include "pema/profile_reader.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 
 #include "pema/error.h"
 #include "profiles/registry.h"
 #include "profiles/resident_profiles.h"
+#include "profiles/sql/pages.h"
 #include "profiles/sqlite/commit_watch.h"
 
 namespace pema {
@@ -13,9 +15,12 @@ namespace pema {
 using profiles::Registry;
 using profiles::ResidentProfiles;
 using profiles::ResidentRow;
+using profiles::sql::Database;
+using profiles::sql::Query;
+using profiles::sql::Statement;
+using profiles::sql::TransactionKind;
+using profiles::sql::TransientError;
 using profiles::sqlite::CommitWatch;
-using profiles::sqlite::Database;
-using profiles::sqlite::Query;
 
 namespace {
 
@@ -34,17 +39,23 @@ class Rewound {
 }  // namespace
 
 struct ProfileReader::Impl {
+  using Clock = std::chrono::steady_clock;
+
   Impl(const std::string& folder, const ReaderOptions& options)
       : registry(folder, OpenMode::kReadOnly, {.key = options.key}),
         database(registry.database()),
-        watch(database),
-        resident(options.resident_bytes) {
-    PEMA_CHECK(options.resident_bytes >= 0 && options.mapped_bytes >= 0, kInvalidArgument,
-               "a reader's memory is at least 0 bytes");
-    // Each page that is looked at would be checked cell by cell; what is read is checked as it is
-    // decoded.
-    database.execute(
-        message("PRAGMA cell_size_check=OFF; PRAGMA mmap_size=", options.mapped_bytes));
+        resident(options.resident_bytes),
+        fresh_for(options.fresh_milliseconds) {
+    PEMA_CHECK(options.resident_bytes >= 0 && options.mapped_bytes >= 0 &&
+                   options.fresh_milliseconds >= 0,
+               kInvalidArgument, "a reader's memory and its patience are at least 0");
+    if (registry.file() != nullptr) {
+      // Each page that is looked at would be checked cell by cell; what is read is checked as it is
+      // decoded.
+      database.execute(
+          message("PRAGMA cell_size_check=OFF; PRAGMA mmap_size=", options.mapped_bytes));
+      watch.emplace(*registry.file());
+    }
     begin();
     by_name.emplace(database.query(
         "SELECT profile, generation, setting, data FROM profile_name LEFT JOIN profile "
@@ -55,22 +66,59 @@ struct ProfileReader::Impl {
 
   /// A snapshot, unless the resident profiles are as good as one.
   void resume() {
-    if (!held && watch.changed()) begin();
+    if (!held && stale()) begin();
+  }
+
+  [[nodiscard]] bool stale() const {
+    return watch ? watch->changed() : Clock::now() >= taken + fresh_for;
   }
 
   void end() {
-    if (held) database.query("COMMIT")->run();
+    if (!held) return;
     held = false;
+    if (watch) {
+      database.query("COMMIT")->run();
+    } else {
+      database.rollback();
+    }
   }
 
+  /// Again on a new connection where the server was lost.
   void begin() {
-    watch.remember();
-    database.query("BEGIN")->run();
-    const std::int64_t newest = database.integer("SELECT coalesce(max(sequence), 0) FROM change");
-    forget_changed(newest);
-    last_change = newest;
-    held = true;
+    repeat([&] {
+      taken = Clock::now();
+      if (watch) {
+        watch->remember();
+        database.query("BEGIN")->run();
+      } else {
+        database.begin(TransactionKind::kRead);
+      }
+      held = true;
+      try {
+        const std::int64_t newest =
+            database.integer("SELECT coalesce(max(sequence), 0) FROM change");
+        forget_changed(newest);
+        last_change = newest;
+      } catch (...) {
+        end();
+        throw;
+      }
+    });
     ++stats.refreshes;
+  }
+
+  /// Does `action`; what a lost server undoes, from its start with a new snapshot.
+  template <typename Action>
+  void repeat(Action action) {
+    for (int attempt = 1;; ++attempt) {
+      try {
+        action();
+        return;
+      } catch (const TransientError&) {
+        end();
+        if (attempt == profiles::sql::kTransactionAttempts) throw;
+      }
+    }
   }
 
   /// Drops what changed after last_change, or everything when that cannot be told.
@@ -110,41 +158,51 @@ struct ProfileReader::Impl {
     }
   }
 
-  static ResidentRow row_of(const Query& query, std::string_view name) {
-    PEMA_CHECK(!query->null(1), kCorrupt, "profile '", name,
+  /// From the columns from `first` on: number, generation, setting, data.
+  static ResidentRow row_of(const Statement& row, int first, std::string_view name) {
+    PEMA_CHECK(!row.null(first + 1), kCorrupt, "profile '", name,
                "': has a name and no row; restore registry.db from a backup");
-    return {.id = query->integer(0),
-            .generation = query->integer(1),
-            .setting = query->integer(2),
+    return {.id = row.integer(first),
+            .generation = row.integer(first + 1),
+            .setting = row.integer(first + 2),
             .name = name,
-            .data = query->blob(3)};
+            .data = row.blob(first + 3)};
   }
 
   bool read(std::string_view name, ProfileRecord& record) {
-    if (!held) begin();
-    const Query& query = *by_name;
-    const Rewound rewound(query);
+    bool found = false;
     ++stats.misses;
-    if (!query->bind_view(1, name).step()) return false;
-    const ResidentRow row = row_of(query, name);
-    if (!fill(row, record)) return false;
-    static_cast<void>(resident.put(row));
-    return true;
+    repeat([&] {
+      if (!held) begin();
+      const Query& query = *by_name;
+      const Rewound rewound(query);
+      found = query->bind_view(1, name).step();
+      if (!found) return;
+      const ResidentRow row = row_of(*query, 0, name);
+      found = fill(row, record);
+      if (found) static_cast<void>(resident.put(row));
+    });
+    return found;
   }
 
   bool read(ProfileId id, ProfileRecord& record) {
-    if (!held) begin();
-    const Query& query = *by_id;
-    const Rewound rewound(query);
+    bool found = false;
     ++stats.misses;
-    if (!query->bind(1, id.value).step()) return false;
-    return fill(row_of(query, {}), record);
+    repeat([&] {
+      if (!held) begin();
+      const Query& query = *by_id;
+      const Rewound rewound(query);
+      found = query->bind(1, id.value).step() && fill(row_of(*query, 0, {}), record);
+    });
+    return found;
   }
 
   Registry registry;
   Database& database;
-  CommitWatch watch;
+  std::optional<CommitWatch> watch;  ///< of registry.db; elsewhere time has to do
   ResidentProfiles resident;
+  std::chrono::milliseconds fresh_for;
+  Clock::time_point taken;  ///< the snapshot
   bool held = false;  ///< a snapshot
   std::int64_t last_change = 0;
   ReaderStats stats;
@@ -192,7 +250,7 @@ bool ProfileReader::find(ProfileId id, ProfileRecord& record) {
   return there;
 }
 
-bool ProfileReader::stale() const { return impl_->watch.changed(); }
+bool ProfileReader::stale() const { return impl_->stale(); }
 
 bool ProfileReader::refresh() {
   if (!stale()) return false;
@@ -208,15 +266,21 @@ std::int64_t ProfileReader::preload() {
     impl_->end();
     impl_->begin();
   }
-  Query row = impl_->database.query(
-      "SELECT profile, generation, setting, data, name FROM profile_name JOIN profile "
-      "ON id = profile ORDER BY name");
   ResidentProfiles& resident = impl_->resident;
-  while (!resident.full() && row->step()) {
-    const std::string name = row->text(4);
+  const auto take = [&](const Statement& row) {
+    if (resident.full()) return false;
+    const std::string name = row.text(0);
     ResidentRow there;
-    if (!resident.find(name, there)) static_cast<void>(resident.put(Impl::row_of(row, name)));
-  }
+    if (!resident.find(name, there)) static_cast<void>(resident.put(Impl::row_of(row, 1, name)));
+    return true;
+  };
+  impl_->repeat([&] {
+    if (!impl_->held) impl_->begin();
+    profiles::sql::read_pages(impl_->database,
+                              "SELECT name, profile, generation, setting, data FROM profile_name "
+                              "JOIN profile ON id = profile WHERE name > ?1 ORDER BY name LIMIT ?2",
+                              std::string(), take);
+  });
   return resident.size();
 }
 
