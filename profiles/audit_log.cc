@@ -1,10 +1,12 @@
 #include "profiles/audit_log.h"
 
 #include <chrono>
+#include <limits>
 
 #include "pema/error.h"
 #include "profiles/profile_codec.h"
-#include "profiles/sqlite/transaction.h"
+#include "profiles/sql/pages.h"
+#include "profiles/sql/transaction.h"
 
 namespace pema {
 
@@ -48,11 +50,26 @@ std::int64_t now_milliseconds() {
 }
 
 /// The last event's place; zero in an empty log.
-AuditHead head_of(sqlite::Database& database) {
-  sqlite::Query row =
+AuditHead head_of(sql::Database& database) {
+  sql::Query row =
       database.query("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1");
   if (!row->step()) return {};
   return {row->integer(0), row->digest(1)};
+}
+
+/// The last number ever given, which the table alone does not know when its tail was cut.
+std::int64_t last_given(sql::Database& database) {
+  // SQLite's AUTOINCREMENT keeps it; PostgreSQL's sequences also count what was rolled back.
+  return database.integer(
+      database.engine() == sql::Engine::kSqlite
+          ? "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0)"
+          : "SELECT value FROM counter WHERE name = 'audit'");
+}
+
+void note_given(sql::Database& database, std::int64_t sequence) {
+  if (database.engine() == sql::Engine::kSqlite) return;
+  sql::Query row = database.query("UPDATE counter SET value = ?1 WHERE name = 'audit'");
+  row->bind(1, sequence).run();
 }
 
 constexpr const char* kChanged =
@@ -63,22 +80,22 @@ class Chain {
  public:
   explicit Chain(AuditReport& report) : report_(report) {}
 
-  void take(const sqlite::Query& row) {
-    const std::int64_t sequence = row->integer(0);
+  void take(const sql::Statement& row) {
+    const std::int64_t sequence = row.integer(0);
     const std::string what = message("audit event ", sequence);
     if (sequence != head().sequence + 1) {
       damage(message("audit event ", head().sequence + 1), "is missing");
     }
     AuditEvent event;
     try {
-      decode_event(row->blob(1), what, event);
+      decode_event(row.blob(1), what, event);
     } catch (const Error& error) {
       report_.damages.push_back({what, error.what()});
     }
-    const Digest hash = row->digest(2);
+    const Digest hash = row.digest(2);
     // After a gap only what follows the first event behind it can be compared.
     if (sequence == head().sequence + 1 &&
-        hash != event_hash(head().hash, sequence, row->blob(1))) {
+        hash != event_hash(head().hash, sequence, row.blob(1))) {
       damage(what, "or the one before it was changed: its hash is another one");
     }
     report_.head = {sequence, hash};
@@ -129,7 +146,7 @@ Digest event_hash(const Digest& before, std::int64_t sequence, std::span<const s
   return hash.finish();
 }
 
-AuditHead append_event(sqlite::Database& database, AuditKind kind, Role role, std::int64_t count) {
+AuditHead append_event(sql::Database& database, AuditKind kind, Role role, std::int64_t count) {
   PEMA_ASSERT(database.in_transaction());
   const AuditHead before = head_of(database);
   AuditEvent event;
@@ -139,17 +156,18 @@ AuditHead append_event(sqlite::Database& database, AuditKind kind, Role role, st
   event.milliseconds = now_milliseconds();
   const std::vector<std::byte> bytes = encode_event(event);
   const AuditHead head{before.sequence + 1, event_hash(before.hash, before.sequence + 1, bytes)};
-  sqlite::Query row =
+  sql::Query row =
       database.query("INSERT INTO audit (sequence, event, hash) VALUES (?1, ?2, ?3)");
   row->bind(1, head.sequence).bind(2, bytes).bind(3, head.hash).run();
+  note_given(database, head.sequence);
   return head;
 }
 
-std::vector<AuditEvent> read_events(sqlite::Database& database, std::int64_t after,
+std::vector<AuditEvent> read_events(sql::Database& database, std::int64_t after,
                                     std::int64_t limit) {
   PEMA_CHECK(limit >= 0, kInvalidArgument, "a limit of ", limit, " events is negative");
   std::vector<AuditEvent> events;
-  sqlite::Query row = database.query(
+  sql::Query row = database.query(
       "SELECT sequence, event, hash FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");
   row->bind(1, after).bind(2, limit);
   while (row->step()) {
@@ -162,25 +180,27 @@ std::vector<AuditEvent> read_events(sqlite::Database& database, std::int64_t aft
   return events;
 }
 
-AuditReport verify_events(sqlite::Database& database, const AuditHead& noted) {
+AuditReport verify_events(sql::Database& database, const AuditHead& noted) {
   AuditReport report;
   Chain chain(report);
-  const sqlite::Transaction snapshot(database, sqlite::TransactionKind::kRead);
+  const sql::Transaction snapshot(database, sql::TransactionKind::kRead);
   bool noted_is_there = noted.sequence == 0;
   {
-    sqlite::Query row = database.query("SELECT sequence, event, hash FROM audit ORDER BY sequence");
-    while (row->step()) {
+    const auto take = [&](const sql::Statement& row) {
       chain.take(row);
-      if (chain.head().sequence != noted.sequence) continue;
+      if (chain.head().sequence != noted.sequence) return true;
       noted_is_there = true;
       if (chain.head().hash != noted.hash) {
         chain.damage(message("audit event ", noted.sequence), "is not the one that was noted");
       }
-    }
+      return true;
+    };
+    sql::read_pages(database,
+                    "SELECT sequence, event, hash FROM audit WHERE sequence > ?1 ORDER BY sequence "
+                    "LIMIT ?2",
+                    std::numeric_limits<std::int64_t>::min(), take);
   }
-  // AUTOINCREMENT keeps the last number ever given.
-  const std::int64_t given = database.integer(
-      "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0)");
+  const std::int64_t given = last_given(database);
   const std::int64_t last = report.head.sequence;
   if (given > last) {
     chain.damage("audit log", message("ends at event ", last, ", and ", given, " were written"));

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "pema/audit.h"
-#include "profiles/sqlite/database.h"
+#include "profiles/sql/database.h"
 
 namespace pema::profiles {
 
@@ -25,13 +25,13 @@ void decode_event(std::span<const std::byte> bytes, std::string_view what, Audit
 
 /// Appends an event; expects a transaction, so that the event is there exactly when what it tells
 /// of happened. The new head.
-AuditHead append_event(sqlite::Database& database, AuditKind kind, Role role, std::int64_t count);
+AuditHead append_event(sql::Database& database, AuditKind kind, Role role, std::int64_t count);
 
 /// Events after `after`, at most `limit`. Throws kCorrupt.
-[[nodiscard]] std::vector<AuditEvent> read_events(sqlite::Database& database, std::int64_t after,
+[[nodiscard]] std::vector<AuditEvent> read_events(sql::Database& database, std::int64_t after,
                                                   std::int64_t limit);
 
 /// Reads the whole log and compares every hash; with `noted`, that the log still holds that event.
-[[nodiscard]] AuditReport verify_events(sqlite::Database& database, const AuditHead& noted);
+[[nodiscard]] AuditReport verify_events(sql::Database& database, const AuditHead& noted);
 
 }  // namespace pema::profiles

@@ -6,7 +6,7 @@
 
 #include "pema/error.h"
 #include "profiles/profile_batch.h"
-#include "profiles/sqlite/transaction.h"
+#include "profiles/sql/transaction.h"
 #include "profiles/store_impl.h"
 
 namespace pema {
@@ -49,13 +49,15 @@ struct BulkEnrolment::Impl {
   void commit() {
     try {
       registry.put_own_segment_objects(with_segments);
-      profiles::sqlite::Transaction transaction(registry.database());
-      const std::unique_ptr<profiles::sqlite::Transaction> new_keys = registry.begin_keys();
-      for (std::size_t i = 0; i < places.size(); ++i) batch.add(with_segments[i], places[i]);
-      batch.write(options.on_existing);
-      static_cast<void>(registry.note(AuditKind::kEnrolled, batch.size()));
-      if (new_keys != nullptr) new_keys->commit();
-      transaction.commit();
+      const std::int64_t gathered = batch.size();
+      registry.write([&] {
+        batch.shrink(gathered);
+        const std::unique_ptr<profiles::sql::Transaction> new_keys = registry.begin_keys();
+        for (std::size_t i = 0; i < places.size(); ++i) batch.add(with_segments[i], places[i]);
+        batch.write(options.on_existing);
+        static_cast<void>(registry.note(AuditKind::kEnrolled, batch.size()));
+        if (new_keys != nullptr) new_keys->commit();
+      });
       static_cast<void>(registry.take_sealed_objects());
     } catch (...) {
       registry.drop_own_segment_objects(with_segments);

@@ -64,6 +64,18 @@ void ProfileBatch::clear() noexcept {
   entries_.clear();
 }
 
+void ProfileBatch::shrink(std::int64_t size) noexcept {
+  while (this->size() > size) {
+    const Entry& last = entries_.back();
+    Use& use = *last.use;
+    if (--use.waiting == 0) std::erase(waiting_uses_, &use);
+    wipe(std::span(bytes_).subspan(last.at));
+    bytes_.resize(last.at);
+    segments_.resize(last.segments_at);
+    entries_.pop_back();
+  }
+}
+
 void ProfileBatch::add(const ProfileDraft& draft, std::int64_t order) {
   check_name(draft.name, "profile name");
   draft.schedule.validate();

@@ -13,7 +13,7 @@
 
 #include "pema/store.h"
 #include "profiles/profile_row.h"
-#include "profiles/sqlite/database.h"
+#include "profiles/sql/database.h"
 
 namespace pema::profiles {
 
@@ -37,6 +37,8 @@ class ProfileBatch {
   void write(OnExisting on_existing);
   /// Forgets what was added.
   void clear() noexcept;
+  /// Forgets what was added after the first `size` drafts.
+  void shrink(std::int64_t size) noexcept;
   /// Forgets also what it learnt: for a transaction that did not last, in which pools, segments or
   /// settings may have been made whose numbers others will get.
   void forget() noexcept;
@@ -101,6 +103,14 @@ class ProfileBatch {
   // Of a write (profile_batch_write.cc).
   void number_settings();
   void write_entries(OnExisting on_existing);
+  /// The same in few round trips (profile_batch_many.cc).
+  void write_many(OnExisting on_existing);
+  [[nodiscard]] std::vector<std::int64_t> numbers_of(std::span<const Entry* const> entries);
+  void insert_many(std::span<const Entry* const> entries);
+  void replace_many(std::span<const Entry* const> entries);
+  [[nodiscard]] std::vector<std::int64_t> new_generations(std::span<const Entry* const> entries);
+  void count_segments(const Entry& entry);
+  [[noreturn]] static void refuse_existing(std::string_view name);
   void replace(const Entry& entry);
   /// Counts out the row that `entry` replaces.
   void take_back(const Entry& entry, std::int64_t id, std::int64_t setting,
@@ -140,7 +150,7 @@ class ProfileBatch {
 };
 
 /// Notes that profiles which readers may have kept are other ones now. Expects a transaction.
-void note_changes(sqlite::Database& database, std::span<const std::int64_t> profiles);
+void note_changes(sql::Database& database, std::span<const std::int64_t> profiles);
 
 /// Key of a removed name: enough to recognise it, and not the name.
 [[nodiscard]] std::vector<std::byte> name_hash(std::string_view name);

@@ -13,6 +13,8 @@ namespace pema::profiles {
 namespace {
 
 constexpr std::int64_t kKeptChanges = 65'536;
+/// From so many entries on PostgreSQL gets them in bulk.
+constexpr std::int64_t kMany = 8;
 
 /// The first eight bytes of a name as a number that compares as they do.
 std::uint64_t prefix_of(std::string_view name) {
@@ -72,20 +74,23 @@ std::vector<const ProfileBatch::Entry*> ProfileBatch::in_name_order() const {
 }
 
 void ProfileBatch::write_entries(OnExisting on_existing) {
-  sqlite::Database& database = registry_.database();
+  sql::Database& database = registry_.database();
+  if (database.engine() == sql::Engine::kPostgres && size() >= kMany) {
+    write_many(on_existing);
+    return;
+  }
   std::int64_t last = database.integer("SELECT value FROM counter WHERE name = 'profile'");
   const std::int64_t first_generation = registry_.generation_floor() + 1;
   const bool any_removed = database.integer("SELECT EXISTS (SELECT 1 FROM removed)") != 0;
   {
-    sqlite::Query name = database.query(
+    sql::Query name = database.query(
         "INSERT INTO profile_name (name, profile) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
-    sqlite::Query row = database.query(
+    sql::Query row = database.query(
         "INSERT INTO profile (id, generation, setting, data) VALUES (?1, ?2, ?3, ?4)");
     for (const Entry* entry : in_name_order()) {
       name->bind_view(1, stored_name_of(*entry)).bind(2, last + 1).run_again();
       if (name->changes() == 0) {
-        PEMA_CHECK(on_existing == OnExisting::kReplace, kAlreadyExists, "the profile '",
-                   name_of(*entry), "' exists; choose another name or replace it");
+        if (on_existing == OnExisting::kRefuse) refuse_existing(name_of(*entry));
         replace(*entry);
         continue;
       }
@@ -97,22 +102,20 @@ void ProfileBatch::write_entries(OnExisting on_existing) {
           .bind(3, entry->use->setting.id)
           .bind_view(4, stored_data(*entry, last, 0))
           .run_again();
-      for (std::uint32_t i = 0; i < entry->segments; ++i) {
-        ++readers_[segments_[entry->segments_at + i]];
-      }
+      count_segments(*entry);
     }
   }
-  sqlite::Query counter = database.query("UPDATE counter SET value = ?1 WHERE name = 'profile'");
+  sql::Query counter = database.query("UPDATE counter SET value = ?1 WHERE name = 'profile'");
   counter->bind(1, last).run();
 }
 
 void ProfileBatch::replace(const Entry& entry) {
-  sqlite::Database& database = registry_.database();
+  sql::Database& database = registry_.database();
   std::int64_t id = 0;
   std::int64_t generation = 0;
   std::int64_t key = 0;
   {
-    sqlite::Query old = database.query(
+    sql::Query old = database.query(
         "SELECT profile, generation, setting, data FROM profile_name LEFT JOIN profile "
         "ON id = profile WHERE name = ?1");
     PEMA_ASSERT(old->bind(1, stored_name_of(entry)).step());
@@ -121,15 +124,24 @@ void ProfileBatch::replace(const Entry& entry) {
     if (registry_.encrypted()) key = key_of_row(old->blob(3), message("profile ", id));
     take_back(entry, id, old->integer(2), old->blob(3));
   }
-  sqlite::Query row =
+  sql::Query row =
       database.query("UPDATE profile SET generation = ?2, setting = ?3, data = ?4 WHERE id = ?1");
   row->bind(1, id)
       .bind(2, generation)
       .bind(3, entry.use->setting.id)
       .bind(4, stored_data(entry, id, key))
       .run();
-  for (std::uint32_t i = 0; i < entry.segments; ++i) ++readers_[segments_[entry.segments_at + i]];
+  count_segments(entry);
   changed_.push_back(id);
+}
+
+void ProfileBatch::count_segments(const Entry& entry) {
+  for (std::uint32_t i = 0; i < entry.segments; ++i) ++readers_[segments_[entry.segments_at + i]];
+}
+
+void ProfileBatch::refuse_existing(std::string_view name) {
+  fail(ErrorCode::kAlreadyExists, "the profile '", name,
+       "' exists; choose another name or replace it");
 }
 
 std::span<const std::byte> ProfileBatch::stored_data(const Entry& entry, std::int64_t id,
@@ -165,18 +177,20 @@ void ProfileBatch::count_readers() {
   registry_.change_readers(left_readers_);
 }
 
-void note_changes(sqlite::Database& database, std::span<const std::int64_t> profiles) {
+void note_changes(sql::Database& database, std::span<const std::int64_t> profiles) {
   if (profiles.empty()) return;
   const bool all = std::ssize(profiles) >= kKeptChanges;
   {
     constexpr std::int64_t kAny[] = {0};
-    sqlite::Query row = database.query("INSERT INTO change (profile) VALUES (?1)");
-    for (const std::int64_t id : all ? std::span<const std::int64_t>(kAny) : profiles) {
-      row->bind(1, id).run_again();
-    }
+    const std::span<const std::int64_t> noted = all ? std::span<const std::int64_t>(kAny) : profiles;
+    database.for_each(
+        "INSERT INTO change (profile) VALUES (?1)", std::ssize(noted),
+        [&](std::int64_t i, sql::Statement& row) { row.bind(1, noted[static_cast<std::size_t>(i)]); },
+        [](std::int64_t, const sql::Statement&) {});
   }
-  sqlite::Query old = database.query("DELETE FROM change WHERE sequence <= ?1");
-  old->bind(1, database.last_insert_id() - kKeptChanges).run();
+  sql::Query old = database.query(
+      "DELETE FROM change WHERE sequence <= (SELECT max(sequence) FROM change) - ?1");
+  old->bind(1, kKeptChanges).run();
 }
 
 }  // namespace pema::profiles

@@ -1,5 +1,6 @@
 #include "pema/profile_reader.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -15,9 +16,12 @@ using profiles::Registry;
 using profiles::ResidentProfiles;
 using profiles::ResidentRow;
 using profiles::StoredProfiles;
+using profiles::sql::Database;
+using profiles::sql::Query;
+using profiles::sql::Statement;
+using profiles::sql::TransactionKind;
+using profiles::sql::TransientError;
 using profiles::sqlite::CommitWatch;
-using profiles::sqlite::Database;
-using profiles::sqlite::Query;
 
 namespace {
 
@@ -40,17 +44,23 @@ class Rewound {
 }  // namespace
 
 struct ProfileReader::Impl {
+  using Clock = std::chrono::steady_clock;
+
   Impl(const std::string& folder, const ReaderOptions& options)
       : registry(folder, OpenMode::kReadOnly, {.key = options.key}),
         database(registry.database()),
-        watch(database),
         resident(options.resident_bytes),
-        stored(database, options.mapped_bytes) {
-    PEMA_CHECK(options.resident_bytes >= 0 && options.mapped_bytes >= 0, kInvalidArgument,
-               "a reader's memory is at least 0 bytes");
-    // Each page that is looked at would be checked cell by cell; what is read is checked as it is
-    // decoded.
-    database.execute("PRAGMA cell_size_check=OFF");
+        fresh_for(options.fresh_milliseconds) {
+    PEMA_CHECK(
+        options.resident_bytes >= 0 && options.mapped_bytes >= 0 && options.fresh_milliseconds >= 0,
+        kInvalidArgument, "a reader's memory and its patience are at least 0");
+    if (registry.file() != nullptr) {
+      // Each page that is looked at would be checked cell by cell; what is read is checked as it is
+      // decoded.
+      database.execute("PRAGMA cell_size_check=OFF");
+      watch.emplace(*registry.file());
+      stored.emplace(*registry.file(), options.mapped_bytes);
+    }
     by_name.emplace(database.query(
         "SELECT profile, generation, setting, data FROM profile_name LEFT JOIN profile "
         "ON id = profile WHERE name = ?1"));
@@ -60,35 +70,68 @@ struct ProfileReader::Impl {
 
   /// A snapshot, unless the resident profiles are as good as one.
   void resume() {
-    if (!held && watch.changed()) begin();
+    if (!held && stale()) begin();
+  }
+
+  [[nodiscard]] bool stale() const {
+    return watch ? watch->changed() : Clock::now() >= taken + fresh_for;
   }
 
   void end() {
-    stored.end();
-    if (held) database.query("COMMIT")->run();
+    if (stored) stored->end();
+    if (!held) return;
     held = false;
+    if (watch) {
+      database.query("COMMIT")->run();
+    } else {
+      database.rollback();
+    }
   }
 
+  /// Again on a new connection where the server was lost.
   void begin() {
-    watch.remember();
-    database.query("BEGIN")->run();
-    try {
-      const std::int64_t newest = database.integer("SELECT coalesce(max(sequence), 0) FROM change");
-      forget_changed(newest);
-      last_change = newest;
-      stored.begin();
-    } catch (...) {
-      stored.end();
-      database.rollback();
-      throw;
-    }
-    held = true;
+    repeat([&] {
+      taken = Clock::now();
+      if (watch) {
+        watch->remember();
+        database.query("BEGIN")->run();
+      } else {
+        database.begin(TransactionKind::kRead);
+      }
+      held = true;
+      try {
+        const std::int64_t newest =
+            database.integer("SELECT coalesce(max(sequence), 0) FROM change");
+        forget_changed(newest);
+        last_change = newest;
+        if (stored) stored->begin();
+      } catch (...) {
+        if (stored) stored->end();
+        held = false;
+        database.rollback();
+        throw;
+      }
+    });
     ++stats.refreshes;
   }
 
   void renew() {
     end();
     begin();
+  }
+
+  /// Does `action`; what a lost server undoes, from its start with a new snapshot.
+  template <typename Action>
+  void repeat(Action action) {
+    for (int attempt = 1;; ++attempt) {
+      try {
+        action();
+        return;
+      } catch (const TransientError&) {
+        end();
+        if (attempt == profiles::sql::kTransactionAttempts) throw;
+      }
+    }
   }
 
   /// Drops what changed after last_change, or everything when that cannot be told.
@@ -128,14 +171,15 @@ struct ProfileReader::Impl {
     }
   }
 
-  static ResidentRow row_of(const Query& query, std::string_view name) {
-    PEMA_CHECK(!query->null(1), kCorrupt, "profile '", name,
+  /// Of number, generation, setting, data.
+  static ResidentRow row_of(const Statement& row, std::string_view name) {
+    PEMA_CHECK(!row.null(1), kCorrupt, "profile '", name,
                "': has a name and no row; restore registry.db from a backup");
-    return {.id = query->integer(0),
-            .generation = query->integer(1),
-            .setting = query->integer(2),
+    return {.id = row.integer(0),
+            .generation = row.integer(1),
+            .setting = row.integer(2),
             .name = name,
-            .data = query->blob(3)};
+            .data = row.blob(3)};
   }
 
   bool read(std::string_view name, ProfileRecord& record) {
@@ -150,37 +194,44 @@ struct ProfileReader::Impl {
   /// Keeps the profiles that follow a name, in the present; false when there are no more, or no
   /// room.
   bool preload_after(std::string& last) {
-    if (!held || watch.changed()) renew();
-    Query row = database.query(
-        "SELECT profile, generation, setting, data, name FROM profile_name JOIN profile "
-        "ON id = profile WHERE name > ?1 ORDER BY name LIMIT ?2");
-    row->bind(1, std::string_view(last)).bind(2, kPreloadedAtOnce);
     std::int64_t count = 0;
-    for (; !resident.full() && row->step(); ++count) {
-      last = row->text(4);
-      ResidentRow there;
-      if (!resident.find(last, there)) static_cast<void>(resident.put(row_of(row, last)));
-    }
+    repeat([&] {
+      if (!held || stale()) renew();
+      Query row = database.query(
+          "SELECT profile, generation, setting, data, name FROM profile_name JOIN profile "
+          "ON id = profile WHERE name > ?1 ORDER BY name LIMIT ?2");
+      row->bind(1, std::string_view(last)).bind(2, kPreloadedAtOnce);
+      for (count = 0; !resident.full() && row->step(); ++count) {
+        last = row->text(4);
+        ResidentRow there;
+        if (!resident.find(last, there)) static_cast<void>(resident.put(row_of(*row, last)));
+      }
+    });
     return count == kPreloadedAtOnce;
   }
 
-  /// In the mapped pages, or with SQLite where those do not have the answer.
+  /// In the mapped pages, or with the database where those do not have the answer.
   template <typename Key, typename Keep>
   bool read_by(Key key, const Query& query, ProfileRecord& record, const Keep& keep) {
-    if (!held) begin();
+    bool found = false;
     ++stats.misses;
-    ResidentRow row;
-    const StoredProfiles::Search search = stored.find(key, row);
-    if (search != StoredProfiles::Search::kUnknown) ++stats.mapped;
-    if (search == StoredProfiles::Search::kAbsent) return false;
-    const Rewound rewound(query);
-    if (search == StoredProfiles::Search::kUnknown) {
-      if (!bind(query, key).step()) return false;
-      row = row_of(query, name_of(key));
-    }
-    if (!fill(row, record)) return false;
-    keep(row);
-    return true;
+    repeat([&] {
+      if (!held) begin();
+      ResidentRow row;
+      const auto search = stored ? stored->find(key, row) : StoredProfiles::Search::kUnknown;
+      if (search != StoredProfiles::Search::kUnknown) ++stats.mapped;
+      found = search != StoredProfiles::Search::kAbsent;
+      if (!found) return;
+      const Rewound rewound(query);
+      if (search == StoredProfiles::Search::kUnknown) {
+        found = bind(query, key).step();
+        if (!found) return;
+        row = row_of(*query, name_of(key));
+      }
+      found = fill(row, record);
+      if (found) keep(row);
+    });
+    return found;
   }
 
   static auto& bind(const Query& query, std::string_view name) { return query->bind_view(1, name); }
@@ -190,10 +241,12 @@ struct ProfileReader::Impl {
 
   Registry registry;
   Database& database;
-  CommitWatch watch;
+  std::optional<CommitWatch> watch;  ///< of registry.db; elsewhere time has to do
   ResidentProfiles resident;
-  StoredProfiles stored;
-  bool held = false;  ///< a snapshot
+  std::optional<StoredProfiles> stored;  ///< of registry.db
+  std::chrono::milliseconds fresh_for;
+  Clock::time_point taken;  ///< the snapshot
+  bool held = false;        ///< a snapshot
   std::int64_t last_change = 0;
   ReaderStats stats;
   std::optional<Query> by_name;
@@ -240,7 +293,7 @@ bool ProfileReader::find(ProfileId id, ProfileRecord& record) {
   return there;
 }
 
-bool ProfileReader::stale() const { return impl_->watch.changed(); }
+bool ProfileReader::stale() const { return impl_->stale(); }
 
 bool ProfileReader::refresh() {
   if (!stale()) return false;

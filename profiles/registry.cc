@@ -1,13 +1,10 @@
 #include "profiles/registry.h"
 
-#include <filesystem>
+#include <sys/stat.h>
 
 #include "pema/error.h"
 #include "profiles/bundle_meta.h"
-#include "profiles/migrations.h"
 #include "profiles/staging_folder.h"
-#include "profiles/store_copy.h"
-#include "src/core/file_system.h"
 
 namespace pema::profiles {
 namespace {
@@ -15,7 +12,7 @@ namespace {
 constexpr std::string_view kModelColumns =
     "SELECT id, fingerprint, name, architecture, hidden, vocab, path FROM model ";
 
-ModelRecord read_model(const sqlite::Query& row) {
+ModelRecord read_model(const sql::Query& row) {
   ModelRecord record;
   record.id.value = row->integer(0);
   record.info.fingerprint = row->digest(1);
@@ -27,47 +24,13 @@ ModelRecord read_model(const sqlite::Query& row) {
   return record;
 }
 
-std::string prepare_folder(const std::string& folder, OpenMode mode) {
-  PEMA_CHECK(!folder.empty(), kInvalidArgument, "the store's folder has no name");
-  std::string registry = folder + "/registry.db";
-  if (mode == OpenMode::kCreate) make_folder(folder + "/objects");
-  return registry;
-}
-
-/// A missing file is a missing store; say so in the user's words.
-std::string require_store(const std::string& registry, const std::string& folder, OpenMode mode) {
-  const bool missing = mode != OpenMode::kCreate && !std::filesystem::exists(registry);
-  PEMA_CHECK(!missing || !std::filesystem::exists(folder + "/" + kUnfinishedRegistry), kNotFound,
-             folder, ": this is an unfinished backup or restore and no store; run it again");
-  PEMA_CHECK(!missing, kNotFound, folder, ": there is no store here (", registry,
-             " is missing); create one with `pema init`");
-  return registry;
-}
-
-/// The names of a new store survive a power cut once this returns, whoever made its folders.
-void sync_names(const std::string& folder) {
-  core::FileSystem& files = core::file_system();
-  core::check_file(files.sync_folder(folder), folder, "syncing it");
-  const std::string parent = core::folder_of(folder);
-  core::check_file(files.sync_folder(parent), parent, "syncing it");
-}
-
 }  // namespace
 
 Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions& options)
     : folder_(folder),
       role_(options.role),
-      database_(require_store(prepare_folder(folder, mode), folder, mode), mode,
-                sqlite::kBusyMilliseconds, options.durability),
+      tables_(open_tables(folder, mode, options)),
       objects_(folder + "/objects") {
-  if (mode == OpenMode::kCreate) {
-    create_schema(database_, migrations());
-    database_
-        .sync_log();  // a store without its tables would be none, so `fast` does not count here
-    sync_names(folder);
-  } else {
-    upgrade_schema(database_, migrations());
-  }
   open_keys(mode, options.key);
   if (mode != OpenMode::kReadWrite) return;
   objects_.sweep();
@@ -75,6 +38,40 @@ Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions&
   StagingFolder::sweep(folder_);
   static_cast<void>(empty_erased_log());
 }
+
+void Registry::write(const std::function<void()>& body) {
+  sql::run_transaction(database_, sql::TransactionKind::kWrite, [&] {
+    // Settings that a transaction made which did not last may have numbers that others got since.
+    if (in_doubt_) settings_.forget();
+    in_doubt_ = true;
+    body();
+  });
+  in_doubt_ = false;
+}
+
+void Registry::read(const std::function<void()>& body) {
+  sql::run_transaction(database_, sql::TransactionKind::kRead, body);
+}
+
+void Registry::sync_log() {
+  if (file() != nullptr) file()->sync_log();
+}
+
+std::int64_t Registry::bytes() {
+  if (file() == nullptr) {
+    return database_.integer(
+        "SELECT CAST(coalesce(sum(pg_total_relation_size(pg_class.oid)), 0) AS bigint) FROM "
+        "pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE relkind = 'r' AND "
+        "nspname = current_schema()");
+  }
+  if (!database_.read_only()) static_cast<void>(empty_log());
+  struct stat info {};
+  PEMA_CHECK(::stat(database_.path().c_str(), &info) == 0, kIo, database_.path(),
+             ": cannot be examined");
+  return info.st_size;
+}
+
+bool Registry::empty_log() { return file() == nullptr || file()->checkpoint(); }
 
 void Registry::require(Role role) const {
   PEMA_CHECK(role <= role_, kPermission, folder_, ": this call needs the role ", to_string(role),
@@ -97,33 +94,32 @@ ModelRecord Registry::put_model(const ModelInfo& info, const std::string& path) 
                "the base model ", info.fingerprint.hex(), " is registered with sizes ",
                found->info.hidden, " and ", found->info.vocab, ", not ", info.hidden, " and ",
                info.vocab, "; read the model file again");
-    sqlite::Query update = database_.query("UPDATE model SET path = ?2 WHERE id = ?1");
+    sql::Query update = database_.query("UPDATE model SET path = ?2 WHERE id = ?1");
     update->bind(1, found->id.value).bind(2, std::string_view(path)).run();
     found->path = path;
     return *found;
   }
-  sqlite::Query insert = database_.query(
+  sql::Query insert = database_.query(
       "INSERT INTO model (fingerprint, name, architecture, hidden, vocab, path) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id");
   insert->bind(1, info.fingerprint)
       .bind(2, std::string_view(info.name))
       .bind(3, std::string_view(info.architecture))
       .bind(4, info.hidden)
       .bind(5, info.vocab)
-      .bind(6, std::string_view(path))
-      .run();
-  return {ModelId{database_.last_insert_id()}, info, path};
+      .bind(6, std::string_view(path));
+  return {ModelId{insert->run_for_integer()}, info, path};
 }
 
 std::vector<ModelRecord> Registry::models() {
   std::vector<ModelRecord> records;
-  sqlite::Query row = database_.query(std::string(kModelColumns) + "ORDER BY id");
+  sql::Query row = database_.query(std::string(kModelColumns) + "ORDER BY id");
   while (row->step()) records.push_back(read_model(row));
   return records;
 }
 
 std::optional<ModelRecord> Registry::find_model(const Digest& fingerprint) {
-  sqlite::Query row = database_.query(std::string(kModelColumns) + "WHERE fingerprint = ?1");
+  sql::Query row = database_.query(std::string(kModelColumns) + "WHERE fingerprint = ?1");
   if (!row->bind(1, fingerprint).step()) return std::nullopt;
   return read_model(row);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,10 +18,10 @@
 #include "profiles/audit_log.h"
 #include "profiles/key_store.h"
 #include "profiles/object_folder.h"
+#include "profiles/open_tables.h"
 #include "profiles/profile_batch.h"
 #include "profiles/setting_table.h"
-#include "profiles/sqlite/database.h"
-#include "profiles/sqlite/transaction.h"
+#include "profiles/sql/transaction.h"
 #include "src/core/weak_shelf.h"
 
 namespace pema::profiles {
@@ -38,7 +39,10 @@ class Registry {
   Registry(const std::string& folder, OpenMode mode, const StoreOptions& options = {});
 
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
-  [[nodiscard]] sqlite::Database& database() noexcept { return database_; }
+  [[nodiscard]] sql::Database& database() noexcept { return database_; }
+  /// The database where it is the file registry.db, for what SQLite alone can do; null for tables
+  /// in PostgreSQL.
+  [[nodiscard]] sqlite::Database* file() noexcept { return tables_.file; }
   [[nodiscard]] const ObjectFolder& objects() const noexcept { return objects_; }
 
   /// Throws kPermission when the role of whoever opened the store does not include `role`, kIo when
@@ -46,6 +50,18 @@ class Registry {
   /// where roles are enforced; every writing call of Store begins with it.
   void require(Role role) const;
   [[nodiscard]] Role role() const noexcept { return role_; }
+
+  /// Runs `body` in a write transaction and commits it; again from its start where that may help,
+  /// so `body` must give the same when it runs a second time. Throws as sql::run_transaction.
+  void write(const std::function<void()>& body);
+  /// Runs `body` on one state of the tables, as `write`.
+  void read(const std::function<void()>& body);
+  /// Every commit so far, also of other processes, survives a power cut once this returns.
+  void sync_log();
+  /// As Store::registry_bytes.
+  [[nodiscard]] std::int64_t bytes();
+  /// Moves what the log of registry.db holds into the file. False when somebody who reads keeps it.
+  bool empty_log();
 
   // Base models (registry.cc).
   ModelRecord put_model(const ModelInfo& info, const std::string& path);
@@ -185,7 +201,7 @@ class Registry {
   [[nodiscard]] std::string stored_name(std::string_view name);
   /// A transaction of keys.db for keys of rows that are about to be written; null in a plain store.
   /// Commit it before theirs: a key that no row came to need opens nothing. Throws kLocked.
-  [[nodiscard]] std::unique_ptr<sqlite::Transaction> begin_keys();
+  [[nodiscard]] std::unique_ptr<sql::Transaction> begin_keys();
   /// Notes that a key is to be deleted; expects the transaction that drops what it opens.
   void doom_key(std::int64_t id);
   /// Deletes doomed keys. False when somebody who reads keeps the log of keys.db.
@@ -214,6 +230,8 @@ class Registry {
   [[nodiscard]] std::vector<Damage> verify(VerifyDepth depth);
 
  private:
+  /// Deletes the files of doomed objects that no row names; the first error. Expects a transaction.
+  std::optional<Error> delete_doomed();
   /// Nothing where it has readers or a kind behind `last`.
   void drop_unread_segment(SegmentId id, SegmentKind last);
   void require_segments_stay(std::span<const Digest> segments, std::string_view name);
@@ -223,7 +241,7 @@ class Registry {
   /// A record with the wrapped key of its object, where that has one.
   [[nodiscard]] SegmentRecord with_key(SegmentRecord record);
   /// Of kProfileColumns; nothing when the key was erased.
-  [[nodiscard]] std::optional<ProfileRecord> read_profile(const sqlite::Query& row);
+  [[nodiscard]] std::optional<ProfileRecord> read_profile(const sql::Query& row);
   /// As profile_names, in an encrypted store.
   [[nodiscard]] std::vector<std::string> sealed_names(std::span<const ProfileId> ids);
   /// Adds the name of a profile, unless its key was erased.
@@ -231,11 +249,13 @@ class Registry {
 
   std::string folder_;
   Role role_;
-  sqlite::Database database_;
+  OpenTables tables_;
+  sql::Database& database_ = *tables_.database;
   ObjectFolder objects_;
   SettingTable settings_{database_};
   ProfileBatch batch_{*this};
   bool batch_in_doubt_ = false;
+  bool in_doubt_ = false;  ///< the last write transaction may not have lasted
   std::optional<StoreMark> mark_;
   std::unique_ptr<KeyStore> keys_;
   std::vector<Digest> sealed_;

@@ -10,7 +10,7 @@ constexpr std::string_view kCodebookColumns =
     "bytes, (SELECT count(*) FROM segment WHERE segment.codebook = codebook.id) "
     "FROM codebook JOIN model ON model.id = codebook.model ";
 
-CodebookRecord read_codebook(const sqlite::Query& row) {
+CodebookRecord read_codebook(const sql::Query& row) {
   CodebookRecord record;
   record.id.value = row->integer(0);
   if (!row->null(1)) record.name = row->text(1);
@@ -46,10 +46,10 @@ CodebookRecord Registry::put_codebook(const Codebook& codebook, const std::strin
   // The caller holds the write lock, under which nobody deletes objects.
   if (!objects_.contains(codebook.digest())) objects_.put(codebook.digest(), bytes);
   if (same) {
-    sqlite::Query update = database_.query("UPDATE codebook SET name = ?2 WHERE id = ?1");
+    sql::Query update = database_.query("UPDATE codebook SET name = ?2 WHERE id = ?1");
     update->bind(1, same->id.value).bind(2, std::string_view(name)).run();
   } else {
-    sqlite::Query insert = database_.query(
+    sql::Query insert = database_.query(
         "INSERT INTO codebook (name, digest, model, site, hidden, parts, bytes) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     insert->bind_name(1, name)
@@ -66,19 +66,19 @@ CodebookRecord Registry::put_codebook(const Codebook& codebook, const std::strin
 
 std::vector<CodebookRecord> Registry::codebooks() {
   std::vector<CodebookRecord> records;
-  sqlite::Query row = database_.query(std::string(kCodebookColumns) + "ORDER BY codebook.id");
+  sql::Query row = database_.query(std::string(kCodebookColumns) + "ORDER BY codebook.id");
   while (row->step()) records.push_back(read_codebook(row));
   return records;
 }
 
 std::optional<CodebookRecord> Registry::find_codebook(std::string_view name) {
-  sqlite::Query row = database_.query(std::string(kCodebookColumns) + "WHERE codebook.name = ?1");
+  sql::Query row = database_.query(std::string(kCodebookColumns) + "WHERE codebook.name = ?1");
   if (!row->bind(1, name).step()) return std::nullopt;
   return read_codebook(row);
 }
 
 std::optional<CodebookRecord> Registry::find_codebook(const Digest& digest) {
-  sqlite::Query row = database_.query(std::string(kCodebookColumns) + "WHERE digest = ?1");
+  sql::Query row = database_.query(std::string(kCodebookColumns) + "WHERE digest = ?1");
   if (!row->bind(1, digest).step()) return std::nullopt;
   return read_codebook(row);
 }
@@ -93,14 +93,14 @@ bool Registry::remove_codebook(std::string_view name) {
   if (!record) return false;
   PEMA_CHECK(record->segments == 0, kInvalidArgument, "codebook '", name, "' is needed by ",
              record->segments, " segments; remove the profiles that own them first");
-  sqlite::Query forget = database_.query("UPDATE codebook SET name = NULL WHERE id = ?1");
+  sql::Query forget = database_.query("UPDATE codebook SET name = NULL WHERE id = ?1");
   forget->bind(1, record->id.value).run();
   drop_unneeded_codebook(record->id);
   return true;
 }
 
 void Registry::drop_unneeded_codebook(CodebookId id) {
-  sqlite::Query drop = database_.query(
+  sql::Query drop = database_.query(
       "DELETE FROM codebook WHERE id = ?1 AND name IS NULL AND NOT EXISTS "
       "(SELECT 1 FROM segment WHERE segment.codebook = ?1) RETURNING digest");
   if (!drop->bind(1, id.value).step()) return;

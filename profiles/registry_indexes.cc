@@ -12,7 +12,7 @@ constexpr std::string_view kIndexColumns =
     "recall_index.hidden, entries, lists, segments, bytes, memory "
     "FROM recall_index JOIN model ON model.id = recall_index.model ";
 
-RecallIndexRecord read_index(const sqlite::Query& row) {
+RecallIndexRecord read_index(const sql::Query& row) {
   RecallIndexRecord record;
   record.id.value = row->integer(0);
   record.name = row->text(1);
@@ -33,14 +33,14 @@ RecallIndexRecord read_index(const sqlite::Query& row) {
 }  // namespace
 
 void Registry::doom(const Digest& object) {
-  sqlite::Query query = database_.query("INSERT OR IGNORE INTO doomed (object) VALUES (?1)");
+  sql::Query query = database_.query("INSERT INTO doomed (object) VALUES (?1) ON CONFLICT DO NOTHING");
   query->bind(1, object).run();
   doomed_.push_back(object);
 }
 
 void Registry::require_segments_stay(std::span<const Digest> segments, std::string_view name) {
   for (const Digest& segment : segments) {
-    sqlite::Query row = database_.query("SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1)");
+    sql::Query row = database_.query("SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1)");
     PEMA_CHECK(row->bind(1, segment).step() && row->integer(0) != 0, kNotFound, "index '", name,
                "': segment ", segment.short_hex(),
                " was erased while the index was built, so it was not stored; build it again");
@@ -51,9 +51,10 @@ RecallIndexRecord Registry::put_index(const RecallIndexRecord& record,
                                       std::span<const Digest> segments) {
   require_segments_stay(segments, record.name);
   remove_index(record.name);
-  sqlite::Query insert = database_.query(
+  sql::Query insert = database_.query(
       "INSERT INTO recall_index (name, digest, model, scope, pool, recall, hidden, entries, lists, "
-      "segments, bytes, memory) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+      "segments, bytes, memory) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+      "RETURNING id");
   insert->bind(1, std::string_view(record.name))
       .bind(2, record.digest)
       .bind(3, require_model(record.model, "index '" + record.name + "'").id.value)
@@ -65,36 +66,35 @@ RecallIndexRecord Registry::put_index(const RecallIndexRecord& record,
       .bind(9, record.lists)
       .bind(10, record.segments)
       .bind(11, record.bytes)
-      .bind(12, record.memory_bytes)
-      .run();
-  const std::int64_t id = database_.last_insert_id();
+      .bind(12, record.memory_bytes);
+  const std::int64_t id = insert->run_for_integer();
   for (const Digest& segment : segments) {
-    sqlite::Query name =
+    sql::Query name =
         database_.query("INSERT INTO recall_index_segment (segment, recall_index) VALUES (?1, ?2)");
     name->bind(1, segment).bind(2, id).run();
   }
   // An earlier one of the same bytes may have been doomed with its row.
-  sqlite::Query keep = database_.query("DELETE FROM doomed WHERE object = ?1");
+  sql::Query keep = database_.query("DELETE FROM doomed WHERE object = ?1");
   keep->bind(1, record.digest).run();
   return *find_index(record.name);
 }
 
 std::vector<RecallIndexRecord> Registry::indexes() {
   std::vector<RecallIndexRecord> records;
-  sqlite::Query row = database_.query(std::string(kIndexColumns) + "ORDER BY recall_index.name");
+  sql::Query row = database_.query(std::string(kIndexColumns) + "ORDER BY recall_index.name");
   while (row->step()) records.push_back(read_index(row));
   return records;
 }
 
 std::optional<RecallIndexRecord> Registry::find_index(std::string_view name) {
-  sqlite::Query row = database_.query(std::string(kIndexColumns) + "WHERE recall_index.name = ?1");
+  sql::Query row = database_.query(std::string(kIndexColumns) + "WHERE recall_index.name = ?1");
   if (!row->bind(1, name).step()) return std::nullopt;
   return read_index(row);
 }
 
 std::vector<Digest> Registry::index_segments(RecallIndexId id) {
   std::vector<Digest> segments;
-  sqlite::Query row = database_.query(
+  sql::Query row = database_.query(
       "SELECT segment FROM recall_index_segment WHERE recall_index = ?1 ORDER BY segment");
   row->bind(1, id.value);
   while (row->step()) segments.push_back(row->digest(0));
@@ -105,7 +105,7 @@ RecallIndexDraft Registry::draft_of(const RecallIndexRecord& index) {
   RecallIndexDraft draft{index.name, index.scope, {}, index.pool, index.wanted_recall};
   if (index.scope != IndexScope::kSegments) return draft;
   for (const Digest& digest : index_segments(index.id)) {
-    sqlite::Query row = database_.query("SELECT id FROM segment WHERE digest = ?1 LIMIT 1");
+    sql::Query row = database_.query("SELECT id FROM segment WHERE digest = ?1 LIMIT 1");
     if (row->bind(1, digest).step()) draft.segments.push_back(SegmentId{row->integer(0)});
   }
   return draft;
@@ -119,20 +119,20 @@ std::vector<IndexCover> Registry::covering_indexes(std::span<const Digest> segme
   }
   std::map<std::int64_t, std::vector<std::size_t>> held;
   for (std::size_t place = 0; place < segments.size(); ++place) {
-    sqlite::Query row = database_.query(
+    sql::Query row = database_.query(
         "SELECT recall_index FROM recall_index_segment WHERE segment = ?1 ORDER BY recall_index");
     row->bind(1, segments[place]);
     while (row->step()) held[row->integer(0)].push_back(place);
   }
   for (auto& [id, places] : held) {
-    sqlite::Query row = database_.query(std::string(kIndexColumns) + "WHERE recall_index.id = ?1");
+    sql::Query row = database_.query(std::string(kIndexColumns) + "WHERE recall_index.id = ?1");
     if (row->bind(1, id).step()) covers.push_back({read_index(row), std::move(places)});
   }
   return covers;
 }
 
 bool Registry::remove_index(std::string_view name) {
-  sqlite::Query row = database_.query("DELETE FROM recall_index WHERE name = ?1 RETURNING digest");
+  sql::Query row = database_.query("DELETE FROM recall_index WHERE name = ?1 RETURNING digest");
   if (!row->bind(1, name).step()) return false;
   const Digest digest = row->digest(0);
   row->run();
@@ -143,12 +143,12 @@ bool Registry::remove_index(std::string_view name) {
 void Registry::drop_indexes_of(const Digest& segment) {
   {
     // The same content may live on as somebody else's, or as shared.
-    sqlite::Query row = database_.query("SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1)");
+    sql::Query row = database_.query("SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1)");
     if (row->bind(1, segment).step() && row->integer(0) != 0) return;
   }
   std::vector<std::string> names;
   {
-    sqlite::Query row = database_.query(
+    sql::Query row = database_.query(
         "SELECT name FROM recall_index JOIN recall_index_segment ON recall_index = id "
         "WHERE segment = ?1");
     row->bind(1, segment);

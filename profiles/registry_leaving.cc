@@ -1,19 +1,19 @@
 #include <algorithm>
 
 #include "profiles/registry.h"
-#include "profiles/sqlite/transaction.h"
+#include "profiles/sql/transaction.h"
 
 namespace pema::profiles {
 
 std::int64_t Registry::leaving(std::string_view name) {
-  sqlite::Query row = database_.query("SELECT value FROM leaving WHERE name = ?1");
+  sql::Query row = database_.query("SELECT value FROM leaving WHERE name = ?1");
   PEMA_CHECK(row->bind(1, name).step(), kCorrupt, folder_, "/registry.db: table leaving lacks '",
              name, "'; restore registry.db from a backup");
   return row->integer(0);
 }
 
 void Registry::set_leaving(std::string_view name, std::int64_t value) {
-  sqlite::Query row = database_.query("UPDATE leaving SET value = ?2 WHERE name = ?1");
+  sql::Query row = database_.query("UPDATE leaving SET value = ?2 WHERE name = ?1");
   row->bind(1, name).bind(2, value).run();
 }
 
@@ -22,7 +22,7 @@ std::int64_t Registry::generation_floor() { return leaving("generation"); }
 bool Registry::forget_removed_name(std::string_view name) {
   std::int64_t generation = 0;
   {
-    sqlite::Query row =
+    sql::Query row =
         database_.query("DELETE FROM removed WHERE name_hash = ?1 RETURNING generation");
     if (!row->bind(1, name_hash(stored_name(name))).step()) return false;
     generation = row->integer(0);
@@ -34,10 +34,8 @@ bool Registry::forget_removed_name(std::string_view name) {
 
 bool Registry::empty_erased_log() {
   if (leaving("log") == 0) return true;
-  if (!database_.checkpoint()) return false;
-  sqlite::Transaction transaction(database_);
-  set_leaving("log", 0);
-  transaction.commit();
+  if (!empty_log()) return false;
+  write([&] { set_leaving("log", 0); });
   return true;
 }
 

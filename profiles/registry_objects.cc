@@ -4,20 +4,20 @@
 #include <utility>
 
 #include "profiles/registry.h"
-#include "profiles/sqlite/transaction.h"
+#include "profiles/sql/transaction.h"
 
 namespace pema::profiles {
 
 std::vector<NamedObject> Registry::named_objects() {
   std::vector<NamedObject> objects;
-  sqlite::Query row = database_.query(
+  sql::Query row = database_.query(
       "SELECT object, max(bytes) FROM ("
       "SELECT digest AS object, bytes FROM segment UNION ALL "
       "SELECT digest, bytes FROM codebook UNION ALL "
       "SELECT digest, bytes FROM recall_index UNION ALL "
       "SELECT object, -1 FROM pool_block UNION ALL "
       "SELECT shared, -1 FROM pool WHERE shared IS NOT NULL UNION ALL "
-      "SELECT gate, -1 FROM pool WHERE gate IS NOT NULL) GROUP BY object ORDER BY object");
+      "SELECT gate, -1 FROM pool WHERE gate IS NOT NULL) AS named GROUP BY object ORDER BY object");
   while (row->step()) objects.push_back({row->digest(0), row->integer(1)});
   return objects;
 }
@@ -29,16 +29,21 @@ void Registry::sweep_doomed() {
     if (!names_object(digest)) gone_.push_back(digest);
   }
   if (database_.integer("SELECT EXISTS (SELECT 1 FROM doomed)") == 0) return;
-  sqlite::Transaction transaction(database_);
+  std::optional<Error> first;
+  write([&] { first = delete_doomed(); });
+  if (first) throw Error(*first);
+}
+
+std::optional<Error> Registry::delete_doomed() {
   const DeletionLock lock(objects_.folder(), DeletionLock::Kind::kDelete);
-  if (!lock.held()) return;  // a backup copies them; they stay doomed
+  if (!lock.held()) return std::nullopt;  // a backup copies them; they stay doomed
   std::vector<Digest> doomed;
   {
-    sqlite::Query row = database_.query("SELECT object FROM doomed");
+    sql::Query row = database_.query("SELECT object FROM doomed");
     while (row->step()) doomed.push_back(row->digest(0));
   }
   // Whoever dropped the rows may have committed without a sync.
-  database_.sync_log();
+  sync_log();
   std::optional<Error> first;
   for (const Digest& digest : doomed) {
     if (!names_object(digest)) {
@@ -50,11 +55,10 @@ void Registry::sweep_doomed() {
         continue;
       }
     }
-    sqlite::Query done = database_.query("DELETE FROM doomed WHERE object = ?1");
+    sql::Query done = database_.query("DELETE FROM doomed WHERE object = ?1");
     done->bind(1, digest).run();
   }
-  transaction.commit();
-  if (first) throw Error(*first);
+  return first;
 }
 
 std::vector<Digest> Registry::take_gone() {
@@ -72,15 +76,13 @@ void Registry::tidy() noexcept {
 
 void Registry::drop_unnamed(std::span<const Digest> objects) {
   if (objects.empty()) return;
-  {
-    // Doomed first: a commit that failed in its sync lies in the log and would come back after a
-    // crash, naming files that are gone. This commit takes its place.
-    sqlite::Transaction transaction(database_);
+  // Doomed first: a commit that failed in its sync lies in the log and would come back after a
+  // crash, naming files that are gone. This commit takes its place.
+  write([&] {
     for (const Digest& digest : objects) {
       if (!names_object(digest)) doom(digest);
     }
-    transaction.commit();
-  }
+  });
   sweep_doomed();
 }
 

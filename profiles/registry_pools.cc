@@ -32,7 +32,7 @@ PoolRecord read_pool(const sqlite::Query& row) {
   return record;
 }
 
-void read_blocks(sqlite::Database& database, PoolRecord& record) {
+void read_blocks(sql::Database& database, PoolRecord& record) {
   sqlite::Query row =
       database.query("SELECT object FROM pool_block WHERE pool = ?1 ORDER BY position");
   row->bind(1, record.id.value);
@@ -71,7 +71,7 @@ PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
   sqlite::Query insert = database_.query(
       "INSERT INTO pool (name, version, digest, model, hidden, site, form, algebra, norm, "
       "adapters, rank, mask_scale, recipe, shared, gate) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) RETURNING id");
   insert->bind(1, std::string_view(name))
       .bind(2, version)
       .bind(3, pool.digest())
@@ -94,8 +94,7 @@ PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
     if (!objects_.contains(digest)) objects_.put(digest, gate->serialise());
     insert->bind(15, digest);
   }
-  insert->run();
-  const PoolId id{database_.last_insert_id()};
+  const PoolId id{insert->run_for_integer()};
   std::int64_t position = 0;
   for (const auto& block : pool.blocks()) {
     put_missing_block(objects_, *block);

@@ -3,7 +3,7 @@
 #include "pema/error.h"
 #include "profiles/registry.h"
 #include "profiles/sealed_row.h"
-#include "profiles/sqlite/transaction.h"
+#include "profiles/sql/transaction.h"
 
 namespace pema::profiles {
 namespace {
@@ -44,7 +44,7 @@ void Registry::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_
   if (batch_in_doubt_) batch_.forget();
   batch_in_doubt_ = true;
   batch_.clear();
-  const std::unique_ptr<sqlite::Transaction> new_keys = begin_keys();
+  const std::unique_ptr<sql::Transaction> new_keys = begin_keys();
   for (const ProfileDraft& draft : drafts) batch_.add(draft);
   batch_.write(on_existing);
   batch_.clear();
@@ -53,7 +53,7 @@ void Registry::put_profiles(std::span<const ProfileDraft> drafts, OnExisting on_
 
 std::int64_t Registry::next_generation(std::string_view stored) {
   const std::int64_t floor = generation_floor();
-  sqlite::Query removed =
+  sql::Query removed =
       database_.query("DELETE FROM removed WHERE name_hash = ?1 RETURNING generation");
   if (!removed->bind(1, name_hash(stored)).step()) return floor + 1;
   const std::int64_t last = removed->integer(0);
@@ -83,7 +83,7 @@ void Registry::check_stored_name(std::string_view stored, const ProfileRecord& r
              ": stands under another one's name; restore registry.db from a backup");
 }
 
-std::optional<ProfileRecord> Registry::read_profile(const sqlite::Query& row) {
+std::optional<ProfileRecord> Registry::read_profile(const sql::Query& row) {
   ProfileRecord record;
   record.name = row->text(1);
   const std::string stored = record.name;
@@ -99,7 +99,7 @@ std::optional<ProfileRecord> Registry::read_profile(const sqlite::Query& row) {
 
 std::optional<ProfileRecord> Registry::find_profile(std::string_view name) {
   static const std::string kSql = std::string(kProfileColumns) + "WHERE name = ?1";
-  sqlite::Query row = database_.query(kSql);
+  sql::Query row = database_.query(kSql);
   const std::string stored = stored_name(name);
   if (!row->bind(1, std::string_view(stored)).step()) return std::nullopt;
   return read_profile(row);
@@ -108,7 +108,7 @@ std::optional<ProfileRecord> Registry::find_profile(std::string_view name) {
 std::vector<ProfileRecord> Registry::profiles(std::string_view after, std::int64_t limit) {
   PEMA_CHECK(limit >= 0, kInvalidArgument, "a limit of ", limit, " profiles is negative");
   std::vector<ProfileRecord> records;
-  sqlite::Query row =
+  sql::Query row =
       database_.query(std::string(kProfileColumns) + "WHERE name > ?1 ORDER BY name LIMIT ?2");
   const std::string stored = after.empty() ? std::string() : stored_name(after);
   row->bind(1, std::string_view(stored)).bind(2, encrypted() ? -1 : limit);
@@ -121,7 +121,7 @@ std::vector<ProfileRecord> Registry::profiles(std::string_view after, std::int64
 }
 
 std::int64_t Registry::profile_count() {
-  return database_.integer("SELECT coalesce(sum(profiles), 0) FROM setting");
+  return database_.integer("SELECT CAST(coalesce(sum(profiles), 0) AS bigint) FROM setting");
 }
 
 void Registry::drop_readers(std::int64_t setting, std::span<const std::byte> data,
@@ -136,7 +136,7 @@ bool Registry::remove_profile(std::string_view name) {
   const std::string what = "profile '" + std::string(name) + "'";
   std::int64_t id = 0;
   {
-    sqlite::Query row =
+    sql::Query row =
         database_.query("DELETE FROM profile_name WHERE name = ?1 RETURNING profile");
     if (!row->bind(1, std::string_view(stored)).step()) return false;
     id = row->integer(0);
@@ -146,7 +146,7 @@ bool Registry::remove_profile(std::string_view name) {
   std::int64_t generation = 0;
   std::int64_t setting = 0;
   {
-    sqlite::Query row =
+    sql::Query row =
         database_.query("DELETE FROM profile WHERE id = ?1 RETURNING generation, setting, data");
     PEMA_CHECK(row->bind(1, id).step(), kCorrupt, what,
                ": has a name and no row; restore registry.db from a backup");
@@ -161,9 +161,10 @@ bool Registry::remove_profile(std::string_view name) {
     }
     row->run();
   }
-  sqlite::Query keep = database_.query(
+  sql::Query keep = database_.query(
       "INSERT INTO removed (name_hash, generation) VALUES (?1, ?2) "
-      "ON CONFLICT (name_hash) DO UPDATE SET generation = max(generation, excluded.generation)");
+      "ON CONFLICT (name_hash) DO UPDATE SET generation = CASE WHEN excluded.generation > "
+      "removed.generation THEN excluded.generation ELSE removed.generation END");
   keep->bind(1, name_hash(stored)).bind(2, generation).run();
   change_readers(readers);
   settings_.drop_profiles({{setting, 1}});

@@ -5,6 +5,7 @@
 #include "pema/error.h"
 #include "profiles/registry.h"
 #include "profiles/sealed_row.h"
+#include "profiles/sql/pages.h"
 
 namespace pema::profiles {
 namespace {
@@ -16,16 +17,16 @@ void check_limit(std::int64_t limit) {
 }
 
 /// False when the profile's key was erased.
-bool read(Registry& registry, const sqlite::Query& row, ProfileRecord& record) {
+bool read_profile_row(Registry& registry, const sql::Statement& row, ProfileRecord& record) {
   const auto decode = [&](std::string_view what) {
-    return registry.read_row(row->integer(0), row->integer(1), row->integer(2), row->blob(3), what,
+    return registry.read_row(row.integer(0), row.integer(1), row.integer(2), row.blob(3), what,
                              record);
   };
   bool there = false;
   try {
     there = decode("a profile");
   } catch (const Error&) {
-    static_cast<void>(decode(message("profile ", row->integer(0))));
+    static_cast<void>(decode(message("profile ", row.integer(0))));
     throw;
   }
   record.name.clear();  // as in a plain store
@@ -50,12 +51,12 @@ bool selects(const ProfileMask& mask, std::int64_t adapter) {
 std::vector<ProfileRecord> Registry::profiles_by_number(ProfileId after, std::int64_t limit) {
   check_limit(limit);
   std::vector<ProfileRecord> records;
-  sqlite::Query row = database_.query(
+  sql::Query row = database_.query(
       "SELECT id, generation, setting, data FROM profile WHERE id > ?1 ORDER BY id LIMIT ?2");
   row->bind(1, after.value).bind(2, encrypted() ? -1 : limit);
   while (std::ssize(records) < limit && row->step()) {
     ProfileRecord record;
-    if (read(*this, row, record)) records.push_back(std::move(record));
+    if (read_profile_row(*this, *row, record)) records.push_back(std::move(record));
   }
   return records;
 }
@@ -64,18 +65,19 @@ void Registry::visit_profiles(PoolId pool,
                               const std::function<bool(std::span<const ProfileRecord>)>& visit) {
   std::vector<ProfileRecord> block(kBlock);
   std::size_t used = 0;
-  // Read in order rather than through the few settings: a walk, not a jump for each.
-  sqlite::Query row = database_.query(
-      "SELECT id, generation, setting, data FROM profile "
-      "WHERE setting IN (SELECT id FROM setting WHERE pool IS ?1) ORDER BY id");
-  row->bind(1, pool.value);
-  while (row->step()) {
-    if (read(*this, row, block[used])) ++used;
-    if (used < kBlock) continue;
-    if (!visit(block)) return;
+  bool more = true;
+  const auto take = [&](const sql::Statement& row) {
+    if (read_profile_row(*this, row, block[used])) ++used;
+    if (used < kBlock) return true;
     used = 0;
-  }
-  if (used > 0) static_cast<void>(visit(std::span(block).first(used)));
+    return more = visit(block);
+  };
+  // Read in order rather than through the few settings: a walk, not a jump for each.
+  sql::read_pages(database_,
+                  "SELECT id, generation, setting, data FROM profile WHERE id > ?1 AND "
+                  "setting IN (SELECT id FROM setting WHERE pool IS ?3) ORDER BY id LIMIT ?2",
+                  0, take, [&](sql::Statement& page) { page.bind(3, pool.value); });
+  if (more && used > 0) static_cast<void>(visit(std::span(block).first(used)));
 }
 
 std::vector<std::string> Registry::profile_names(std::span<const ProfileId> ids) {
@@ -83,13 +85,18 @@ std::vector<std::string> Registry::profile_names(std::span<const ProfileId> ids)
   std::unordered_map<std::int64_t, std::size_t> wanted;
   for (std::size_t i = 0; i < ids.size(); ++i) wanted.emplace(ids[i].value, i);
   std::vector<std::string> names(ids.size());
-  sqlite::Query row = database_.query("SELECT profile, name FROM profile_name");
-  while (!wanted.empty() && row->step()) {
-    const auto found = wanted.find(row->integer(0));
-    if (found == wanted.end()) continue;
-    names[found->second] = row->text(1);
+  if (wanted.empty()) return names;
+  const auto take = [&](const sql::Statement& row) {
+    const auto found = wanted.find(row.integer(1));
+    if (found == wanted.end()) return true;
+    names[found->second] = row.text(0);
     wanted.erase(found);
-  }
+    return !wanted.empty();
+  };
+  sql::read_pages(
+      database_,
+      "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
+      std::string(), take);
   return names;
 }
 
@@ -97,7 +104,7 @@ std::vector<std::string> Registry::sealed_names(std::span<const ProfileId> ids) 
   std::vector<std::string> names;
   names.reserve(ids.size());
   for (const ProfileId id : ids) {
-    sqlite::Query row = database_.query("SELECT data FROM profile WHERE id = ?1");
+    sql::Query row = database_.query("SELECT data FROM profile WHERE id = ?1");
     std::optional<PlainRow> plain;
     if (row->bind(1, id.value).step()) plain = open_row(keys(), id.value, row->blob(0));
     names.push_back(plain ? plain->name : std::string());
@@ -109,12 +116,13 @@ PoolUsers Registry::pool_users(PoolId pool, std::string_view after, std::int64_t
   check_limit(limit);
   PoolUsers users;
   {
-    sqlite::Query count =
-        database_.query("SELECT coalesce(sum(profiles), 0) FROM setting WHERE pool IS ?1");
+    sql::Query count =
+        database_.query(
+            "SELECT CAST(coalesce(sum(profiles), 0) AS bigint) FROM setting WHERE pool IS ?1");
     if (count->bind(1, pool.value).step()) users.profiles = count->integer(0);
   }
   if (users.profiles == 0) return users;
-  sqlite::Query row = database_.query(
+  sql::Query row = database_.query(
       "SELECT name, id FROM profile_name JOIN profile ON id = profile WHERE name > ?2 AND "
       "setting IN (SELECT id FROM setting WHERE pool IS ?1) ORDER BY name LIMIT ?3");
   const std::string stored = after.empty() ? std::string() : stored_name(after);
@@ -146,15 +154,16 @@ PoolUsers Registry::adapter_users(PoolId pool, std::int64_t adapter, std::string
   });
   PoolUsers users{.profiles = std::ssize(ids), .names = {}};
   if (ids.empty() || limit == 0) return users;
-  sqlite::Query row =
-      database_.query("SELECT profile, name FROM profile_name WHERE name > ?1 ORDER BY name");
-  const std::string stored = after.empty() ? std::string() : stored_name(after);
-  row->bind(1, std::string_view(stored));
-  while (std::ssize(users.names) < limit && row->step()) {
-    if (std::binary_search(ids.begin(), ids.end(), row->integer(0))) {
-      add_name(users, row->integer(0), row->text(1));
+  const auto take = [&](const sql::Statement& row) {
+    if (std::binary_search(ids.begin(), ids.end(), row.integer(1))) {
+      add_name(users, row.integer(1), row.text(0));
     }
-  }
+    return std::ssize(users.names) < limit;
+  };
+  sql::read_pages(
+      database_,
+      "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
+      after.empty() ? std::string() : stored_name(after), take);
   return users;
 }
 

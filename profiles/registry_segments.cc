@@ -88,7 +88,8 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
   if (!objects_.contains(digest)) objects_.put(digest, bytes);
   sqlite::Query insert = database_.query(
       "INSERT INTO segment (name, kind, digest, model, site, hidden, vocab, entries, bytes, keys, "
-      "codebook, data_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+      "codebook, data_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+      "RETURNING id");
   insert->bind_name(1, name);
   if (codebook) {
     insert->bind(11, codebook->id.value);
@@ -108,9 +109,8 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
       .bind(7, info.vocab)
       .bind(8, info.entries)
       .bind(9, static_cast<std::int64_t>(bytes.size()))
-      .bind(10, static_cast<std::int64_t>(info.keys))
-      .run();
-  return *find_segment(SegmentId{database_.last_insert_id()});
+      .bind(10, static_cast<std::int64_t>(info.keys));
+  return *find_segment(SegmentId{insert->run_for_integer()});
 }
 
 std::vector<SegmentRecord> Registry::segments(std::optional<SegmentKind> kind) {

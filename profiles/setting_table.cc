@@ -6,7 +6,7 @@ namespace pema::profiles {
 namespace {
 
 /// Binds pool, schedule, segments and mask to the parameters 1 to 4.
-void bind_content(const sqlite::Query& query, const Setting& setting) {
+void bind_content(const sql::Query& query, const Setting& setting) {
   if (setting.pool) {
     query->bind(1, setting.pool.value);
   } else {
@@ -29,7 +29,7 @@ const Setting& SettingTable::get(std::int64_t id, std::string_view what) {
   }
   const auto found = known_.find(id);
   if (found != known_.end()) return found->second;
-  sqlite::Query row =
+  sql::Query row =
       database_.query("SELECT pool, schedule, segments, mask FROM setting WHERE id = ?1");
   PEMA_CHECK(row->bind(1, id).step(), kCorrupt, what, ": its setting ", id,
              " is not there; restore registry.db from a backup");
@@ -45,7 +45,7 @@ std::int64_t SettingTable::count() { return database_.integer("SELECT count(*) F
 
 void SettingTable::add_profiles(Setting& setting, std::int64_t profiles) {
   const auto add = [&] {
-    sqlite::Query row =
+    sql::Query row =
         database_.query("UPDATE setting SET profiles = profiles + ?2 WHERE id = ?1 RETURNING id");
     const bool there = row->bind(1, setting.id).bind(2, profiles).step();
     if (there) row->run();
@@ -59,10 +59,10 @@ void SettingTable::add_profiles(Setting& setting, std::int64_t profiles) {
 
 void SettingTable::drop_profiles(const std::map<std::int64_t, std::int64_t>& profiles) {
   for (const auto& [id, count] : profiles) {
-    sqlite::Query update =
+    sql::Query update =
         database_.query("UPDATE setting SET profiles = profiles - ?2 WHERE id = ?1");
     update->bind(1, id).bind(2, count).run();
-    sqlite::Query unused = database_.query("DELETE FROM setting WHERE id = ?1 AND profiles = 0");
+    sql::Query unused = database_.query("DELETE FROM setting WHERE id = ?1 AND profiles = 0");
     unused->bind(1, id).run();
     if (unused->changes() > 0) {
       known_.erase(id);
@@ -72,21 +72,24 @@ void SettingTable::drop_profiles(const std::map<std::int64_t, std::int64_t>& pro
 }
 
 std::int64_t SettingTable::find(const Setting& setting) {
-  sqlite::Query row = database_.query(
-      "SELECT id FROM setting WHERE pool IS ?1 AND schedule IS ?2 AND segments IS ?3 AND "
-      "mask IS ?4");
+  // Only what may be NULL is asked for with IS, which PostgreSQL has no index for.
+  sql::Query row = database_.query(
+      setting.pool && !setting.bare
+          ? "SELECT id FROM setting WHERE pool = ?1 AND schedule = ?2 AND segments = ?3 AND "
+            "mask = ?4"
+          : "SELECT id FROM setting WHERE pool IS ?1 AND schedule IS ?2 AND segments IS ?3 AND "
+            "mask IS ?4");
   bind_content(row, setting);
   return row->step() ? row->integer(0) : 0;
 }
 
 std::int64_t SettingTable::insert(const Setting& setting) {
-  sqlite::Query row = database_.query(
-      "INSERT INTO setting (pool, schedule, segments, mask) VALUES (?1, ?2, ?3, ?4)");
+  sql::Query row = database_.query(
+      "INSERT INTO setting (pool, schedule, segments, mask) VALUES (?1, ?2, ?3, ?4) RETURNING id");
   bind_content(row, setting);
-  row->run();
   unsure_ = true;
   ++epoch_;
-  return database_.last_insert_id();
+  return row->run_for_integer();
 }
 
 }  // namespace pema::profiles

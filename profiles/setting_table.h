@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "profiles/profile_row.h"
-#include "profiles/sqlite/database.h"
+#include "profiles/sql/database.h"
 
 namespace pema::profiles {
 
@@ -20,7 +20,7 @@ class SettingTable {
   static constexpr std::int64_t kMost = 32'000;
 
   /// `database` must outlive the table.
-  explicit SettingTable(sqlite::Database& database) : database_(database) {}
+  explicit SettingTable(sql::Database& database) : database_(database) {}
 
   /// Lives until the next call of a function of this class. Throws kCorrupt, naming `what`, when
   /// there is no such row.
@@ -43,7 +43,7 @@ class SettingTable {
   [[nodiscard]] std::int64_t find(const Setting& setting);
   [[nodiscard]] std::int64_t insert(const Setting& setting);
 
-  sqlite::Database& database_;
+  sql::Database& database_;
   std::unordered_map<std::int64_t, Setting> known_;
   bool unsure_ = false;  ///< some of known_ were made in a transaction that may not have lasted
   std::int64_t epoch_ = 0;

@@ -1,23 +1,20 @@
 #include "pema/store.h"
 
-#include <sys/stat.h>
-
 #include <utility>
 
 #include "pema/error.h"
-#include "profiles/sqlite/transaction.h"
 #include "profiles/store_impl.h"
 
 namespace pema {
 
 using profiles::Registry;
-using profiles::sqlite::Transaction;
-using profiles::sqlite::TransactionKind;
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
+
+bool Store::exists(const std::string& folder) { return profiles::store_is_in(folder); }
 
 Store Store::open(const std::string& folder, OpenMode mode, const StoreOptions& options) {
   return Store(std::make_unique<Impl>(folder, mode, options));
@@ -27,9 +24,8 @@ const std::string& Store::folder() const noexcept { return impl_->registry.folde
 
 ModelRecord Store::put_model(const ModelInfo& info, const std::string& path) {
   impl_->registry.require(Role::kAdmin);
-  Transaction transaction(impl_->registry.database());
-  ModelRecord record = impl_->registry.put_model(info, path);
-  transaction.commit();
+  ModelRecord record;
+  impl_->registry.write([&] { record = impl_->registry.put_model(info, path); });
   return record;
 }
 
@@ -40,22 +36,25 @@ PoolRecord Store::put_pool(const std::string& name, const Pool& pool) {
   static_cast<void>(registry.require_model(pool.info().model, "pool '" + name + "'"));
   registry.require(Role::kAdmin);
   registry.put_pool_objects(pool);
-  Transaction transaction(registry.database());
-  PoolRecord record = registry.put_pool(name, pool);
-  static_cast<void>(registry.note(AuditKind::kPool, 1));
-  transaction.commit();
+  PoolRecord record;
+  registry.write([&] {
+    record = registry.put_pool(name, pool);
+    static_cast<void>(registry.note(AuditKind::kPool, 1));
+  });
   return record;
 }
 
 std::vector<PoolRecord> Store::pools() const {
-  Transaction snapshot(impl_->registry.database(), TransactionKind::kRead);
-  return impl_->registry.pools();
+  std::vector<PoolRecord> records;
+  impl_->registry.read([&] { records = impl_->registry.pools(); });
+  return records;
 }
 
 std::optional<PoolRecord> Store::find_pool(std::string_view name, std::int64_t version) const {
   PEMA_CHECK(version >= 0, kInvalidArgument, "pool versions count from 1, ", version, " is none");
-  Transaction snapshot(impl_->registry.database(), TransactionKind::kRead);
-  return impl_->registry.find_pool(name, version);
+  std::optional<PoolRecord> record;
+  impl_->registry.read([&] { record = impl_->registry.find_pool(name, version); });
+  return record;
 }
 
 std::optional<PoolRecord> Store::find_pool(PoolId id) const {
@@ -79,9 +78,8 @@ CodebookRecord Store::put_codebook(const Codebook& codebook, const std::string& 
   static_cast<void>(registry.require_model(codebook.info().model, "the codebook"));
   registry.require(Role::kAdmin);
   registry.put_codebook_object(codebook);
-  Transaction transaction(registry.database());
-  CodebookRecord record = registry.put_codebook(codebook, name);
-  transaction.commit();
+  CodebookRecord record;
+  registry.write([&] { record = registry.put_codebook(codebook, name); });
   return record;
 }
 
@@ -102,9 +100,8 @@ std::shared_ptr<const Codebook> Store::load_codebook(const Digest& digest) const
 bool Store::remove_codebook(std::string_view name) {
   Registry& registry = impl_->registry;
   registry.require(Role::kAdmin);
-  Transaction transaction(registry.database());
-  const bool removed = registry.remove_codebook(name);
-  transaction.commit();
+  bool removed = false;
+  registry.write([&] { removed = registry.remove_codebook(name); });
   if (removed) impl_->finish_erasure();
   return removed;
 }
@@ -115,9 +112,8 @@ SegmentRecord Store::put_segment(const Segment& segment, SegmentKind kind,
   static_cast<void>(registry.require_model(segment.info().model, "the segment"));
   registry.require(Role::kEnrol);
   registry.put_segment_object(segment, kind);
-  Transaction transaction(registry.database());
-  SegmentRecord record = registry.put_segment(segment, kind, name);
-  transaction.commit();
+  SegmentRecord record;
+  registry.write([&] { record = registry.put_segment(segment, kind, name); });
   return record;
 }
 
@@ -150,15 +146,15 @@ void Store::Impl::write_profiles(std::span<const ProfileDraft> drafts, OnExistin
   std::vector<Digest> masks;
   try {
     registry.put_own_segment_objects(drafts);
-    Transaction transaction(registry.database());
-    masks = masks_before(drafts);
-    registry.put_profiles(drafts, on_existing);
-    if (!drafts.empty()) {
-      static_cast<void>(
-          registry.note(AuditKind::kEnrolled, static_cast<std::int64_t>(drafts.size())));
-    }
-    if (finish) finish();
-    transaction.commit();
+    registry.write([&] {
+      masks = masks_before(drafts);
+      registry.put_profiles(drafts, on_existing);
+      if (!drafts.empty()) {
+        static_cast<void>(
+            registry.note(AuditKind::kEnrolled, static_cast<std::int64_t>(drafts.size())));
+      }
+      if (finish) finish();
+    });
     registry.settle();
   } catch (...) {
     registry.drop_own_segment_objects(drafts);
@@ -192,7 +188,9 @@ std::vector<ProfileRecord> Store::profiles_by_number(ProfileId after, std::int64
 
 void Store::visit_profiles(PoolId pool,
                            const std::function<bool(std::span<const ProfileRecord>)>& visit) const {
-  Transaction snapshot(impl_->registry.database(), TransactionKind::kRead);
+  // Not run again after a loss: `visit` has seen rows.
+  const profiles::sql::Transaction snapshot(impl_->registry.database(),
+                                            profiles::sql::TransactionKind::kRead);
   impl_->registry.visit_profiles(pool, visit);
 }
 
@@ -202,15 +200,18 @@ std::vector<std::string> Store::profile_names(std::span<const ProfileId> ids) co
 
 PoolUsers Store::pool_users(PoolId pool, std::optional<std::int64_t> adapter,
                             std::string_view after, std::int64_t limit) const {
-  Transaction snapshot(impl_->registry.database(), TransactionKind::kRead);
-  const std::optional<PoolRecord> record = impl_->registry.find_pool(pool);
-  PEMA_CHECK(record.has_value(), kNotFound, folder(), ": there is no pool ", pool.value,
-             "; list them with `pema pool ls`");
-  if (!adapter) return impl_->registry.pool_users(pool, after, limit);
-  PEMA_CHECK(*adapter >= 0 && *adapter < record->info.adapters, kInvalidArgument, "pool '",
-             record->name, "' has the adapters 0 to ", record->info.adapters - 1, ", not ",
-             *adapter);
-  return impl_->registry.adapter_users(pool, *adapter, after, limit);
+  PoolUsers users;
+  impl_->registry.read([&] {
+    const std::optional<PoolRecord> record = impl_->registry.find_pool(pool);
+    PEMA_CHECK(record.has_value(), kNotFound, folder(), ": there is no pool ", pool.value,
+               "; list them with `pema pool ls`");
+    PEMA_CHECK(!adapter || (*adapter >= 0 && *adapter < record->info.adapters), kInvalidArgument,
+               "pool '", record->name, "' has the adapters 0 to ", record->info.adapters - 1,
+               ", not ", adapter.value_or(0));
+    users = adapter ? impl_->registry.adapter_users(pool, *adapter, after, limit)
+                    : impl_->registry.pool_users(pool, after, limit);
+  });
+  return users;
 }
 
 std::int64_t Store::profile_count() const { return impl_->registry.profile_count(); }
@@ -218,15 +219,17 @@ std::int64_t Store::profile_count() const { return impl_->registry.profile_count
 bool Store::remove_profile(std::string_view name) {
   Registry& registry = impl_->registry;
   registry.require(Role::kAdmin);
-  Transaction transaction(registry.database());
-  const std::vector<Digest> mask = impl_->mask_of(name);
-  const bool removed = registry.remove_profile(name);
-  if (removed) static_cast<void>(registry.note(AuditKind::kRemoved, 1));
-  transaction.commit();
+  std::vector<Digest> mask;
+  bool removed = false;
+  registry.write([&] {
+    mask = impl_->mask_of(name);
+    removed = registry.remove_profile(name);
+    if (removed) static_cast<void>(registry.note(AuditKind::kRemoved, 1));
+  });
   if (!removed) return false;
   impl_->finish_erasure(mask);
   // The log may still hold the removed row; a reader elsewhere can keep it there a while longer.
-  static_cast<void>(registry.database().checkpoint());
+  static_cast<void>(registry.empty_log());
   return true;
 }
 
@@ -256,13 +259,6 @@ std::string Store::object_path(const Digest& digest) const {
   return impl_->registry.objects().path(digest);
 }
 
-std::int64_t Store::registry_bytes() {
-  profiles::sqlite::Database& database = impl_->registry.database();
-  if (!database.read_only()) static_cast<void>(database.checkpoint());
-  struct stat info {};
-  PEMA_CHECK(::stat(database.path().c_str(), &info) == 0, kIo, database.path(),
-             ": cannot be examined");
-  return info.st_size;
-}
+std::int64_t Store::registry_bytes() { return impl_->registry.bytes(); }
 
 }  // namespace pema

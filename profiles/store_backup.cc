@@ -164,7 +164,7 @@ BackupRecord Store::backup(const std::string& folder, const BackupOptions& optio
 
 void restore_backup(const std::string& backup, const std::string& folder,
                     const BackupOptions& options) {
-  PEMA_CHECK(!std::filesystem::exists(folder + "/registry.db"), kAlreadyExists, folder,
+  PEMA_CHECK(!profiles::store_is_in(folder), kAlreadyExists, folder,
              ": there is a store here; move it away, or restore into another folder");
   profiles::make_folder(folder);
   const BackupLock lock(folder);

@@ -8,7 +8,6 @@
 #include "pema/erasure.h"
 #include "profiles/sqlite/clean_memory.h"
 #include "profiles/sqlite/page_gap.h"
-#include "profiles/sqlite/transaction.h"
 #include "profiles/staging_folder.h"
 #include "profiles/store_impl.h"
 
@@ -16,7 +15,6 @@ namespace pema {
 namespace {
 
 using profiles::Registry;
-using profiles::sqlite::Transaction;
 
 /// What the store does beside its registry.
 struct Hooks {
@@ -58,16 +56,27 @@ class Erasure {
 
   /// Once in the life of a store that an older program wrote: every page anew.
   void clean_old_pages() {
-    if (registry_.leaving("clean") != 0) return;
-    registry_.database().execute("VACUUM");
-    Transaction transaction(registry_.database());
-    registry_.set_leaving("clean", 1);
-    transaction.commit();
+    if (registry_.file() == nullptr || registry_.leaving("clean") != 0) return;
+    registry_.file()->execute("VACUUM");
+    registry_.write([&] { registry_.set_leaving("clean", 1); });
     swept_file_ = true;
   }
 
   void erase_rows() {
-    Transaction transaction(registry_.database());
+    bool removed = false;
+    bool forgotten = false;
+    registry_.write([&] { erase_rows(removed, forgotten); });
+    // A name that was removed before leaves its hash alone.
+    add({.place = ErasurePlace::kRows,
+         .state = removed || forgotten ? ErasureState::kErased : ErasureState::kNothing,
+         .items = (removed ? 1 : 0) + (forgotten ? 1 : 0)});
+  }
+
+  /// Of one attempt: what an earlier one noted is forgotten.
+  void erase_rows(bool& removed, bool& forgotten) {
+    receipt_ = {};
+    own_objects_.clear();
+    indexes_.clear();
     const std::set<Digest> doomed_before = doomed();
     const std::int64_t keys_before = doomed_keys();
     std::set<Digest> own;
@@ -77,9 +86,9 @@ class Erasure {
       own = own_digests(*record);
     }
     masks_ = hooks_.mask();
-    const bool removed = registry_.remove_profile(name_);
-    const bool forgotten = registry_.forget_removed_name(name_);
-    registry_.set_leaving("log", 1);
+    removed = registry_.remove_profile(name_);
+    forgotten = registry_.forget_removed_name(name_);
+    if (registry_.file() != nullptr) registry_.set_leaving("log", 1);
     if (removed || forgotten) receipt_.event = registry_.note(AuditKind::kErased, 1);
     for (const Digest& digest : doomed()) {
       if (doomed_before.contains(digest)) continue;
@@ -87,11 +96,6 @@ class Erasure {
       receipt_.in_memory.push_back(digest);
     }
     keys_ = doomed_keys() - keys_before;
-    transaction.commit();
-    // A name that was removed before leaves its hash alone.
-    add({.place = ErasurePlace::kRows,
-         .state = removed || forgotten ? ErasureState::kErased : ErasureState::kNothing,
-         .items = (removed ? 1 : 0) + (forgotten ? 1 : 0)});
   }
 
   std::int64_t doomed_keys() {
@@ -100,7 +104,7 @@ class Erasure {
 
   std::set<Digest> doomed() {
     std::set<Digest> objects;
-    profiles::sqlite::Query row = registry_.database().query("SELECT object FROM doomed");
+    profiles::sql::Query row = registry_.database().query("SELECT object FROM doomed");
     while (row->step()) objects.insert(row->digest(0));
     return objects;
   }
@@ -172,6 +176,13 @@ class Erasure {
   }
 
   ErasedPlace log() {
+    if (registry_.file() == nullptr) {
+      return {.place = ErasurePlace::kLog,
+              .state = ErasureState::kKept,
+              .note =
+                  "PostgreSQL's write-ahead log holds the deleted rows until it is recycled, its "
+                  "archive and base backups as long as they are kept"};
+    }
     if (registry_.empty_erased_log()) {
       return {.place = ErasurePlace::kLog, .state = ErasureState::kErased};
     }
@@ -183,6 +194,13 @@ class Erasure {
   }
 
   ErasedPlace free_space() {
+    if (registry_.file() == nullptr) {
+      return {.place = ErasurePlace::kFreeSpace,
+              .state = ErasureState::kKept,
+              .note =
+                  "deleted rows stay in PostgreSQL's pages until others take their room; VACUUM "
+                  "FULL profile, profile_name writes the tables anew"};
+    }
     ErasedPlace entry{.place = ErasurePlace::kFreeSpace, .state = ErasureState::kErased};
     entry.note = swept_file_
                      ? "the whole file was written anew, once, because an older program had "
@@ -198,10 +216,15 @@ class Erasure {
   }
 
   ErasedPlace memory() {
+    if (registry_.file() == nullptr) {
+      return {.place = ErasurePlace::kStoreMemory,
+              .state = ErasureState::kKept,
+              .note = "freed memory of libpq is not zeroed; it goes with the process"};
+    }
     ErasedPlace entry{.place = ErasurePlace::kStoreMemory, .state = ErasureState::kErased};
     entry.note = "a ProfileReader forgets her as soon as it looks anybody up or is refreshed";
     try {
-      registry_.database().renew();
+      registry_.file()->renew();
       if (registry_.has_keys()) registry_.keys().renew();
     } catch (const Error& error) {
       entry.state = ErasureState::kPending;
@@ -219,7 +242,7 @@ class Erasure {
   void look_into(const std::string& folder) {
     std::vector<std::string> stores;
     for (const BackupRecord& backup : list_backups(folder)) stores.push_back(backup.path);
-    if (std::filesystem::exists(folder + "/registry.db")) stores.push_back(folder);
+    if (profiles::store_is_in(folder)) stores.push_back(folder);
     PEMA_CHECK(!stores.empty(), kNotFound, folder,
                ": there is no complete backup here; the person is erased from the store, look for "
                "backups elsewhere and name their folder");
@@ -245,7 +268,7 @@ class Erasure {
 
   /// Her row may be there; whether it can be read is a question of keys alone.
   ErasedPlace look_into_encrypted(Registry& backup, ErasedPlace entry) const {
-    profiles::sqlite::Query row =
+    profiles::sql::Query row =
         backup.database().query("SELECT 1 FROM profile_name WHERE name = ?1");
     if (!row->bind(1, std::string_view(registry_.stored_name(name_))).step()) return entry;
     entry.items = 1;

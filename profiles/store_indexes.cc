@@ -7,7 +7,6 @@
 #include "pema/recall_index.h"
 #include "pema/store.h"
 #include "profiles/name.h"
-#include "profiles/sqlite/transaction.h"
 #include "profiles/staging_folder.h"
 #include "profiles/store_impl.h"
 
@@ -15,8 +14,6 @@ namespace pema {
 namespace {
 
 using profiles::Registry;
-using profiles::sqlite::Transaction;
-using profiles::sqlite::TransactionKind;
 
 /// Why the index must be built; empty where the one that is there will do.
 std::string reason_to_build(Registry& registry, const RecallIndexRecord& found,
@@ -67,16 +64,17 @@ void check_plain(std::span<const SegmentRecord> segments, std::string_view name)
 /// Moves the file in and stores its row. A crash on the way leaves it doomed.
 RecallIndexRecord take_over(Registry& registry, const std::string& path,
                             const RecallIndexRecord& made, std::span<const Digest> segments) {
-  {
-    Transaction transaction(registry.database());
-    registry.doom(made.digest);
-    transaction.commit();
-  }
-  Transaction transaction(registry.database());
-  // Under the write lock nobody sweeps.
-  RecallIndexRecord record = registry.put_index(made, segments);
-  profiles::adopt_file(registry.objects(), made.digest, path);
-  transaction.commit();
+  registry.write([&] { registry.doom(made.digest); });
+  RecallIndexRecord record;
+  bool moved = false;
+  registry.write([&] {
+    // Under the write lock nobody sweeps; between two attempts somebody may have.
+    record = registry.put_index(made, segments);
+    PEMA_CHECK(!moved || registry.objects().contains(made.digest), kIo, path,
+               ": the index was swept away while its row was written again; build it again");
+    if (!moved) profiles::adopt_file(registry.objects(), made.digest, path);
+    moved = true;
+  });
   return record;
 }
 
@@ -89,10 +87,7 @@ BuiltRecallIndex Store::build_index(const RecallIndexDraft& draft,
   registry.require(Role::kAdmin);
   std::vector<SegmentRecord> records;
   BuiltRecallIndex result;
-  {
-    Transaction snapshot(registry.database(), TransactionKind::kRead);
-    records = registry.segments_to_index(draft);
-  }
+  registry.read([&] { records = registry.segments_to_index(draft); });
   PEMA_CHECK(!records.empty(), kInvalidArgument, "index '", draft.name,
              "' would hold nothing: there are no segments that can be indexed "
              "(product-quantised ones are searched without)");
@@ -147,8 +142,9 @@ std::vector<Digest> Store::index_segments(RecallIndexId id) const {
 }
 
 std::vector<SegmentRecord> Store::segments_to_index(const RecallIndexDraft& draft) const {
-  Transaction snapshot(impl_->registry.database(), TransactionKind::kRead);
-  return impl_->registry.segments_to_index(draft);
+  std::vector<SegmentRecord> records;
+  impl_->registry.read([&] { records = impl_->registry.segments_to_index(draft); });
+  return records;
 }
 
 RecallIndexDraft Store::draft_of(const RecallIndexRecord& index) const {
@@ -173,9 +169,8 @@ std::shared_ptr<const RecallIndex> Store::load_index(const RecallIndexRecord& re
 bool Store::remove_index(std::string_view name) {
   Registry& registry = impl_->registry;
   registry.require(Role::kAdmin);
-  Transaction transaction(registry.database());
-  const bool removed = registry.remove_index(name);
-  transaction.commit();
+  bool removed = false;
+  registry.write([&] { removed = registry.remove_index(name); });
   if (removed) impl_->finish_erasure();
   return removed;
 }
@@ -183,12 +178,11 @@ bool Store::remove_index(std::string_view name) {
 bool Store::remove_segment(SegmentId id) {
   Registry& registry = impl_->registry;
   registry.require(Role::kAdmin);
-  Transaction transaction(registry.database());
-  const bool removed = registry.remove_segment(id);
-  transaction.commit();
+  bool removed = false;
+  registry.write([&] { removed = registry.remove_segment(id); });
   if (!removed) return false;
   impl_->finish_erasure();
-  static_cast<void>(registry.database().checkpoint());
+  static_cast<void>(registry.empty_log());
   return true;
 }
 

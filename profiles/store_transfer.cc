@@ -5,7 +5,6 @@
 #include "pema/store.h"
 #include "profiles/bundle.h"
 #include "profiles/name.h"
-#include "profiles/sqlite/transaction.h"
 #include "profiles/store_impl.h"
 #include "src/core/atomic_file.h"
 #include "src/core/object_file.h"
@@ -16,8 +15,6 @@ namespace {
 using profiles::Bundle;
 using profiles::BundleSegment;
 using profiles::Registry;
-using profiles::sqlite::Transaction;
-using profiles::sqlite::TransactionKind;
 
 /// The rows of one profile, from one state of the database.
 struct Rows {
@@ -28,7 +25,6 @@ struct Rows {
 };
 
 Rows read_rows(Registry& registry, std::string_view name, bool with_segments) {
-  Transaction snapshot(registry.database(), TransactionKind::kRead);
   Rows rows;
   std::optional<ProfileRecord> profile = registry.find_profile(name);
   PEMA_CHECK(profile.has_value(), kNotFound, registry.folder(), ": there is no profile '", name,
@@ -81,7 +77,8 @@ PoolId put_bundled_pool(Registry& registry, const Bundle& bundle) {
 void Store::export_profile(std::string_view name, const std::string& path,
                            bool with_segments) const {
   Registry& registry = impl_->registry;
-  const Rows rows = read_rows(registry, name, with_segments);
+  Rows rows;
+  registry.read([&] { rows = read_rows(registry, name, with_segments); });
   Bundle bundle;
   bundle.model = rows.model;
   bundle.profile = rows.profile.name;
@@ -117,16 +114,19 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
   for (const BundleSegment& item : bundle.segments)
     registry.put_segment_object(*item.segment, item.kind);
 
-  Transaction transaction(registry.database());
-  if (bundle.pool != nullptr) draft.pool = put_bundled_pool(registry, bundle);
-  for (const BundleSegment& item : bundle.segments) {
-    draft.segments.push_back(registry.put_segment(*item.segment, item.kind, item.name).id);
-  }
-  const std::vector<Digest> masks = impl_->masks_before(std::span(&draft, 1));
-  registry.put_profiles(std::span(&draft, 1), on_existing);
-  static_cast<void>(registry.note(AuditKind::kEnrolled, 1));
-  ProfileRecord record = *registry.find_profile(draft.name);
-  transaction.commit();
+  std::vector<Digest> masks;
+  ProfileRecord record;
+  registry.write([&] {
+    draft.segments.clear();
+    if (bundle.pool != nullptr) draft.pool = put_bundled_pool(registry, bundle);
+    for (const BundleSegment& item : bundle.segments) {
+      draft.segments.push_back(registry.put_segment(*item.segment, item.kind, item.name).id);
+    }
+    masks = impl_->masks_before(std::span(&draft, 1));
+    registry.put_profiles(std::span(&draft, 1), on_existing);
+    static_cast<void>(registry.note(AuditKind::kEnrolled, 1));
+    record = *registry.find_profile(draft.name);
+  });
   registry.settle();
   impl_->finish_write(masks);
   return record;

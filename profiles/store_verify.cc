@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "pema/error.h"
-#include "profiles/sqlite/transaction.h"
+#include "profiles/sql/transaction.h"
 #include "profiles/store_impl.h"
 #include "profiles/verify_profiles.h"
 
@@ -11,10 +11,8 @@ namespace pema {
 namespace profiles {
 namespace {
 
-using sqlite::Database;
-using sqlite::Query;
-using sqlite::Transaction;
-using sqlite::TransactionKind;
+using sql::Database;
+using sql::Query;
 
 constexpr const char* kRestore = "; restore registry.db from a backup";
 
@@ -23,12 +21,15 @@ template <typename Check>
 void run(std::vector<Damage>& damage, const std::string& what, Check check) {
   try {
     check();
+  } catch (const sql::TransientError&) {
+    throw;  // a server that went away is no damage
   } catch (const Error& error) {
     damage.push_back({what, error.what()});
   }
 }
 
-void check_database(Database& database, VerifyDepth depth, std::vector<Damage>& damage) {
+/// Of registry.db alone: PostgreSQL checks references itself, and its pages with pg_amcheck.
+void check_file(sqlite::Database& database, VerifyDepth depth, std::vector<Damage>& damage) {
   run(damage, database.path(), [&] {
     Query row = database.query(depth == VerifyDepth::kQuick ? "PRAGMA quick_check"
                                                             : "PRAGMA integrity_check");
@@ -122,8 +123,8 @@ std::vector<Damage> Registry::verify(VerifyDepth depth) {
   std::vector<CodebookRecord> codebooks;
   std::map<Digest, std::string> objects;
   run(damage, database_.path(), [&] {
-    Transaction snapshot(database_, TransactionKind::kRead);
-    check_database(database_, depth, damage);
+    const sql::Transaction snapshot(database_, sql::TransactionKind::kRead);
+    if (file() != nullptr) check_file(*file(), depth, damage);
     std::map<SegmentId, std::int64_t> readers;
     bool all_read = true;
     run(damage, "table profile", [&] { all_read = check_profiles(*this, damage, readers); });

@@ -41,7 +41,7 @@ bool StoredProfiles::read_header() {
   const std::uint64_t schema = std::uint64_t{1} << 32 | number_at(page, kSchemaCookie);
   names_.reserved_bytes = rows_.reserved_bytes = std::to_integer<std::int64_t>(page[kReserved]);
   if (schema == schema_) return true;
-  sqlite::Query root = database_.query(
+  sql::Query root = database_.query(
       "SELECT name = 'profile', rootpage FROM sqlite_schema "
       "WHERE type = 'table' AND name IN ('profile', 'profile_name')");
   while (root->step()) {

@@ -1,17 +1,20 @@
 #include "profiles/verify_profiles.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "pema/error.h"
+#include "profiles/sql/pages.h"
 
 namespace pema::profiles {
 namespace {
 
-using sqlite::Database;
-using sqlite::Query;
+using sql::Database;
+using sql::Query;
+using sql::Statement;
 
 constexpr const char* kRestore = "; restore registry.db from a backup";
 /// Stands for the profile in what is wrong with it, until names are looked up.
@@ -50,16 +53,25 @@ class Walk {
   }
 
   void read_rows() {
-    Query row = database_.query("SELECT id, generation, setting, data FROM profile ORDER BY id");
-    while (row->step()) {
-      rows_.push_back(row->integer(0));
-      try {
-        static_cast<void>(row->integer(1));
-        ++settings_[row->integer(2)];
-        check_row(rows_.back(), row->integer(2), row->blob(3));
-      } catch (const Error& error) {
-        broken_.push_back({rows_.back(), error.what()});
-      }
+    sql::read_pages(database_,
+                    "SELECT id, generation, setting, data FROM profile WHERE id > ?1 ORDER BY id "
+                    "LIMIT ?2",
+                    std::numeric_limits<std::int64_t>::min(), [&](const Statement& row) {
+                      read_row(row);
+                      return true;
+                    });
+  }
+
+  void read_row(const Statement& row) {
+    rows_.push_back(row.integer(0));
+    try {
+      static_cast<void>(row.integer(1));
+      ++settings_[row.integer(2)];
+      check_row(rows_.back(), row.integer(2), row.blob(3));
+    } catch (const sql::TransientError&) {
+      throw;
+    } catch (const Error& error) {
+      broken_.push_back({rows_.back(), error.what()});
     }
   }
 
@@ -82,21 +94,14 @@ class Walk {
   void read_names() {
     std::vector<std::int64_t> named;
     named.reserve(rows_.size());
-    Query row = database_.query("SELECT name, profile FROM profile_name");
-    while (row->step()) {
-      const std::int64_t id = row->integer(1);
-      named.push_back(id);
-      if (!std::binary_search(rows_.begin(), rows_.end(), id)) {
-        damage_.push_back(
-            {"profile '" + row->text(0) + "'", message("has a name and no row ", id, kRestore)});
-      }
-      const auto token = tokens_.find(id);
-      if (token != tokens_.end() && token->second != row->text(0)) {
-        damage_.push_back(
-            {message("profile ", id), message("stands under another one's name", kRestore)});
-      }
-      if (is_broken(id)) names_.emplace(id, row->text(0));
-    }
+    sql::read_pages(
+        database_,
+        "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
+        std::string(), [&](const Statement& row) {
+          named.push_back(row.integer(1));
+          read_name(named.back(), row.text(0));
+          return true;
+        });
     std::sort(named.begin(), named.end());
     for (std::size_t i = 1; i < named.size(); ++i) {
       if (named[i] == named[i - 1]) {
@@ -108,6 +113,19 @@ class Walk {
         damage_.push_back({message("profile ", id), message("has no name", kRestore)});
       }
     }
+  }
+
+  void read_name(std::int64_t id, const std::string& name) {
+    if (!std::binary_search(rows_.begin(), rows_.end(), id)) {
+      damage_.push_back(
+          {"profile '" + name + "'", message("has a name and no row ", id, kRestore)});
+    }
+    const auto token = tokens_.find(id);
+    if (token != tokens_.end() && token->second != name) {
+      damage_.push_back(
+          {message("profile ", id), message("stands under another one's name", kRestore)});
+    }
+    if (is_broken(id)) names_.emplace(id, name);
   }
 
   [[nodiscard]] bool is_broken(std::int64_t id) const {

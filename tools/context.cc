@@ -43,6 +43,7 @@ Store& Context::store(OpenMode mode) {
     StoreOptions how;
     how.durability = options.durability == "fast" ? Durability::kFast : Durability::kDurable;
     how.key = key();
+    how.registry = mode == OpenMode::kCreate ? options.registry : std::string();
     impl_->store.emplace(Store::open(options.store, mode, how));
     impl_->mode = mode;
   }

@@ -23,6 +23,7 @@ struct GlobalOptions {
   bool json = false;
   bool quiet = false;
   std::int64_t threads = 0;            ///< 0: all cores
+  std::string registry;                ///< of a store that is made: `init --registry`; empty: a file
   std::string durability = "durable";  ///< of what is written to the store: "durable" or "fast"
 };
 

@@ -1,6 +1,5 @@
 #include "bench/registry/people.h"
 
-#include <filesystem>
 #include <span>
 
 #include "pema/memory.h"
@@ -22,7 +21,7 @@ std::uint64_t mixed(std::uint64_t value) {  // SplitMix64
 ModelInfo bench_model() { return {sha256("registry bench"), "bench", "llama", kWidth, 100}; }
 
 Store open_store(const std::string& folder) {
-  if (std::filesystem::exists(folder + "/registry.db")) {
+  if (Store::exists(folder)) {
     return Store::open(folder, OpenMode::kReadWrite);
   }
   Store store = Store::open(folder, OpenMode::kCreate);

@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <filesystem>
 #include <stdexcept>
 
 #include "bench/registry/people.h"
@@ -200,7 +199,7 @@ Json measure_scale(const std::string& folder, const ScaleOptions& options) {
   result["clock_us"] = time_look_ups(
       1, 100'000, 1,
       LookUp{[](std::uint64_t index) { return index; }, [](std::uint64_t) {}})["p50_us"];
-  const bool there = std::filesystem::exists(folder + "/registry.db");
+  const bool there = Store::exists(folder);
   {
     People people(folder);
     const std::int64_t before = people.store().profile_count();

@@ -21,6 +21,10 @@ struct ReaderOptions {
   /// Of an encrypted store, as StoreOptions::key; `Store::master_key` has it. Profiles are resident
   /// as they are stored there, encrypted: each look-up opens its own with the person's key.
   std::shared_ptr<const MasterKey> key = {};
+  /// Of tables in PostgreSQL, where nothing tells that somebody has committed: how old a snapshot
+  /// may be before it is taken to be stale. After `release` a resident profile is answered for so
+  /// long without asking. 0: every look-up after `release` asks.
+  std::int64_t fresh_milliseconds = 0;
 };
 
 struct ReaderStats {
@@ -36,7 +40,8 @@ struct ReaderStats {
 /// A view of a store's profiles as one commit left them, through a connection of its own: writers,
 /// here or in other processes, neither wait for it nor change what it answers. Thread-safety: one
 /// thread at a time; make one per thread. While one is in use, SQLite's log grows with what is
-/// written beside it; `refresh` lets it be folded in.
+/// written beside it; `refresh` lets it be folded in. In PostgreSQL a snapshot that is lost with its
+/// connection is taken anew.
 class ProfileReader {
  public:
   /// Reads the store in `folder`, as it is when something is first looked up. Throws as Store::open
@@ -56,7 +61,7 @@ class ProfileReader {
   [[nodiscard]] bool find(ProfileId id, ProfileRecord& record);
 
   /// Whether somebody has committed since the snapshot was taken, or none was yet; some 20 ns. May
-  /// say so too often, never too seldom.
+  /// say so too often, never too seldom (in PostgreSQL: see ReaderOptions::fresh_milliseconds).
   [[nodiscard]] bool stale() const;
   /// Takes a new snapshot when this one is stale, and forgets the resident profiles that changed.
   /// False when there was nothing new. Throws kBusy, kIo, kCorrupt.

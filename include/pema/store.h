@@ -1,4 +1,5 @@
-/// The store: a folder with `registry.db` (SQLite) and `objects/` (content-addressed files: adapter
+/// The store: a folder with `registry.db` (SQLite), or with `registry.url`, which names a PostgreSQL
+/// database in its place (docs/formats/postgresql.md), and `objects/` (content-addressed files: adapter
 /// blocks, segments, indexes over them).
 #pragma once
 
@@ -132,6 +133,11 @@ struct StoreOptions {
   /// Of an encrypted store (pema/master_key.h). Without it pools, shared segments and backups can
   /// be used, and everything that is a person's throws kLocked.
   std::shared_ptr<const MasterKey> key = {};
+  /// kCreate: where the new store's tables are made, postgresql://USER@HOST:PORT/DATABASE, instead
+  /// of in registry.db; it is written into the folder, so it must hold no password (libpq takes one
+  /// from PGPASSWORD or ~/.pgpass). Otherwise: the address to use in place of the folder's, to
+  /// reach the same tables as another user or by another way. Every commit there is durable.
+  std::string registry = {};
 };
 
 /// How much `verify` reads.
@@ -172,10 +178,13 @@ using ErasureListener = std::function<void(std::span<const Digest>)>;
 class Store {
  public:
   /// Throws kNotFound (no store there; create one with `pema init`), kAlreadyExists (kCreate on an
-  /// existing store), kUnsupported (schema newer than this build), kLocked (encrypted with another
+  /// existing store), kUnsupported (schema newer than this build, or an address and no libpq),
+  /// kMismatch (the address leads to another store's tables), kLocked (encrypted with another
   /// key than the one given), kCorrupt, kIo.
   [[nodiscard]] static Store open(const std::string& folder, OpenMode mode,
                                   const StoreOptions& options = {});
+  /// True when there is a store in `folder`, wherever its tables are. Thread-safety: reentrant.
+  [[nodiscard]] static bool exists(const std::string& folder);
   ~Store();
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
@@ -363,7 +372,8 @@ class Store {
   BackupRecord backup(const std::string& folder, const BackupOptions& options) const;
   /// Path of an object's file.
   [[nodiscard]] std::string object_path(const Digest& digest) const;
-  /// Bytes of registry.db after a checkpoint of its log.
+  /// Bytes of registry.db after a checkpoint of its log; in PostgreSQL of the tables, indexes
+  /// included.
   [[nodiscard]] std::int64_t registry_bytes();
 
  private:

@@ -78,6 +78,18 @@ void check_connection_string(const std::string& connection_string) {
              "%40 and the like");
 }
 
+bool holds_password(const std::string& connection_string) {
+  PQconninfoOption* options = PQconninfoParse(connection_string.c_str(), nullptr);
+  bool found = false;
+  for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr;
+       ++option) {
+    const std::string_view keyword = option->keyword;
+    found = found || ((keyword == "password" || keyword == "sslpassword") && option->val != nullptr);
+  }
+  PQconninfoFree(options);
+  return found;
+}
+
 Attempt try_to_connect(const std::string& connection_string, int wait_milliseconds,
                        Clock::time_point deadline) {
   const std::string patience = message(std::max(wait_milliseconds, 1000));

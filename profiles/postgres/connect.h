@@ -20,6 +20,9 @@ struct Attempt {
 /// unescaped '@'. The message does not repeat it.
 void check_connection_string(const std::string& connection_string);
 
+/// True when it holds a password of its own. Expects check_connection_string to have passed.
+[[nodiscard]] bool holds_password(const std::string& connection_string);
+
 /// Connects, at most until `deadline`. What the string, the service file and the environment leave
 /// open is set so that a dead network is noticed within `wait_milliseconds` or 30 s.
 [[nodiscard]] Attempt try_to_connect(const std::string& connection_string, int wait_milliseconds,

@@ -49,6 +49,7 @@ class Database final : public sql::Database {
   void commit() override;
   void rollback() noexcept override;
   [[nodiscard]] bool in_transaction() const noexcept override { return state_ != State::kNone; }
+  [[nodiscard]] sql::Engine engine() const noexcept override { return sql::Engine::kPostgres; }
   [[nodiscard]] bool read_only() const noexcept override { return mode_ == OpenMode::kReadOnly; }
   [[nodiscard]] const std::string& path() const noexcept override { return session_.address(); }
 

@@ -4,11 +4,21 @@
 
 namespace pema::profiles::postgres {
 
-std::unique_ptr<sql::Database> open_database(const std::string& /*connection_string*/,
-                                             OpenMode /*mode*/) {
+namespace {
+
+[[noreturn]] void refuse() {
   fail(ErrorCode::kUnsupported,
        "this build of pema has no PostgreSQL: libpq was missing when it was configured; install "
        "libpq-dev, configure and build again, or use a store in a folder");
 }
+
+}  // namespace
+
+std::unique_ptr<sql::Database> open_database(const std::string& /*connection_string*/,
+                                             OpenMode /*mode*/, std::string_view /*mark*/) {
+  refuse();
+}
+
+void check_storable(const std::string& /*connection_string*/) { refuse(); }
 
 }  // namespace pema::profiles::postgres

@@ -12,6 +12,11 @@ std::int64_t schema_version(sql::Database& database) {
   return database.integer("SELECT schema FROM pema_store WHERE one = 1");
 }
 
+std::string mark_of(sql::Database& database) {
+  sql::Query row = database.query("SELECT coalesce(mark, '') FROM pema_store WHERE one = 1");
+  return row->step() ? row->text(0) : std::string();
+}
+
 void run_steps(sql::Database& database, std::span<const Migration> steps, std::int64_t from) {
   for (const Migration& step : steps) {
     if (step.version > from) database.execute(std::string(step.sql));
@@ -22,13 +27,24 @@ void run_steps(sql::Database& database, std::span<const Migration> steps, std::i
 
 }  // namespace
 
-void create_schema(sql::Database& database, std::span<const Migration> steps) {
+void create_schema(sql::Database& database, std::span<const Migration> steps,
+                   std::string_view mark) {
   sql::run_transaction(database, sql::TransactionKind::kWrite, [&] {
-    PEMA_CHECK(schema_version(database) == 0, kAlreadyExists, database.path(),
+    const bool there = schema_version(database) != 0;
+    if (there && !mark.empty() && mark_of(database) == mark) return;
+    PEMA_CHECK(!there, kAlreadyExists, database.path(),
                ": there is a store already; open it instead of creating it, or name another "
                "database or search_path");
     run_steps(database, steps, 0);
+    sql::Query update = database.query("UPDATE pema_store SET mark = ?1 WHERE one = 1");
+    update->bind(1, mark).run();
   });
+}
+
+void check_mark(sql::Database& database, std::string_view mark) {
+  PEMA_CHECK(mark_of(database) == mark, kMismatch, database.path(),
+             ": holds the tables of another store; check the address in registry.url, its "
+             "search_path included");
 }
 
 void upgrade_schema(sql::Database& database, std::span<const Migration> steps) {

@@ -12,11 +12,13 @@
 namespace pema::profiles::postgres {
 namespace {
 
-/// `pema_store` has one row: the write lock, and the number of the schema. `pema_writer` has one
+/// `pema_store` has one row: the write lock, the number of the schema, and the mark of the folder
+/// that the objects are in. `pema_writer` has one
 /// row per writing connection: the number of its last committed transaction.
 constexpr const char* kTables =
     "BEGIN; "
-    "CREATE TABLE IF NOT EXISTS pema_store (one bigint PRIMARY KEY, schema bigint NOT NULL); "
+    "CREATE TABLE IF NOT EXISTS pema_store (one bigint PRIMARY KEY, schema bigint NOT NULL, "
+    "mark text); "
     "CREATE TABLE IF NOT EXISTS pema_writer (client text PRIMARY KEY, sequence bigint NOT NULL, "
     "seen timestamptz NOT NULL); "
     "INSERT INTO pema_store (one, schema) VALUES (1, 0) ON CONFLICT (one) DO NOTHING; "

@@ -16,6 +16,9 @@ namespace pema::profiles::sql {
 /// kRead fixes one state of the database for several queries.
 enum class TransactionKind { kWrite, kRead };
 
+/// What a database is, for the few statements that exist in one of them alone.
+enum class Engine { kSqlite, kPostgres };
+
 /// The transaction did not happen, and running it again from its start may succeed: two of them
 /// stood in each other's way, or the server went away before the commit. run_transaction does it.
 class TransientError : public Error {
@@ -73,6 +76,7 @@ class Database {
   /// True between begin and the end of the transaction.
   [[nodiscard]] virtual bool in_transaction() const noexcept = 0;
 
+  [[nodiscard]] virtual Engine engine() const noexcept = 0;
   /// True when the connection was opened for reading only.
   [[nodiscard]] virtual bool read_only() const noexcept = 0;
   /// What messages call the database: a file, or an address without user and password.

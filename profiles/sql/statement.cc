@@ -25,6 +25,14 @@ void Statement::run_again() {
   rewind();
 }
 
+std::int64_t Statement::run_for_integer() {
+  PEMA_CHECK(step(), kCorrupt, "a statement that gives a row gave none; restore the registry from "
+             "a backup");
+  const std::int64_t value = integer(0);
+  run();
+  return value;
+}
+
 Digest Statement::digest(int column) const {
   const std::span<const std::byte> raw = blob(column);
   if (raw.size() != 32) refuse(column, message("has ", raw.size(), " bytes where a digest has 32"));

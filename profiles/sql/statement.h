@@ -44,6 +44,9 @@ class Statement {
   void run();
   /// Runs to the end and makes the statement ready to run again; bindings stay.
   void run_again();
+  /// Runs a statement that gives one row (INSERT ... RETURNING); the first column of it. Throws
+  /// kCorrupt when there is no row or that is no integer.
+  [[nodiscard]] std::int64_t run_for_integer();
   /// Makes the statement ready to run again; bindings stay.
   virtual void rewind() noexcept = 0;
   /// Rows that its last run inserted, changed or deleted.

@@ -158,10 +158,6 @@ void Database::execute(const std::string& sql) {
   if (code != SQLITE_OK) raise(code, sql.size() <= 40 ? sql : sql.substr(0, 40) + "...");
 }
 
-std::int64_t Database::last_insert_id() const noexcept {
-  return sqlite3_last_insert_rowid(handle_);
-}
-
 bool Database::in_transaction() const noexcept { return sqlite3_get_autocommit(handle_) == 0; }
 
 bool Database::checkpoint() {

@@ -38,9 +38,9 @@ class Database final : public sql::Database {
   void commit() override;
   void rollback() noexcept override;
 
-  [[nodiscard]] std::int64_t last_insert_id() const noexcept;
   /// True between BEGIN and the end of the transaction, also when SQLite rolled back by itself.
   [[nodiscard]] bool in_transaction() const noexcept override;
+  [[nodiscard]] sql::Engine engine() const noexcept override { return sql::Engine::kSqlite; }
   /// True when the connection was opened for reading only.
   [[nodiscard]] bool read_only() const noexcept override { return mode_ == OpenMode::kReadOnly; }
   /// True when the file is read as it stands, without locks (see the constructor).

@@ -8,7 +8,6 @@
 #include "pema/audit.h"
 #include "pema/erasure.h"
 #include "profiles/audit_log.h"
-#include "profiles/sqlite/database.h"
 #include "tests/profiles/store_fixture.h"
 
 namespace pema::test {
@@ -28,7 +27,7 @@ struct AuditTest : ::testing::Test {
     ASSERT_TRUE(store.erase_profile("ada", {}).found);
   }
   void change(const std::string& sql) {
-    profiles::sqlite::Database(tiny.registry(), OpenMode::kReadWrite).execute(sql);
+    change_tables(tiny.path, sql);
   }
   std::vector<std::string> damaged(const AuditHead& noted = {}) {
     std::vector<std::string> places;
@@ -76,6 +75,7 @@ TEST_F(AuditTest, TheReceiptNamesItsEvent) {
 }
 
 TEST_F(AuditTest, ChangesAreFoundAndPlaced) {
+  PEMA_REGISTRY_DB_ONLY("the words that change it");
   live();
   const AuditHead noted = store.verify_audit({}).head;
   using Places = std::vector<std::string>;
@@ -102,6 +102,7 @@ TEST_F(AuditTest, ChangesAreFoundAndPlaced) {
 }
 
 TEST_F(AuditTest, OnlyANotedEventShowsALogThatWasWrittenAnew) {
+  PEMA_REGISTRY_DB_ONLY("where its last number is kept");
   live();
   const AuditHead noted = store.verify_audit({}).head;
   change("DELETE FROM audit; DELETE FROM sqlite_sequence WHERE name = 'audit'");

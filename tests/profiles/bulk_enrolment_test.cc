@@ -150,7 +150,7 @@ TEST_F(BulkEnrolmentTest, WhatWasAcknowledgedOutlivesAKilledProcess) {
   TemporaryFolder folder;
   const std::string path = folder.file("store");
   {
-    Store made = Store::open(path, OpenMode::kCreate);
+    Store made = Store::open(path, OpenMode::kCreate, new_store());
     made.put_model(tiny_model(), "");
     made.put_pool("main", tiny_pool({tiny_block(1)}));
   }

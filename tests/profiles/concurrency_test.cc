@@ -3,7 +3,7 @@
 #include <chrono>
 #include <memory>
 
-#include "profiles/sqlite/transaction.h"
+#include "profiles/sql/transaction.h"
 #include "tests/profiles/store_fixture.h"
 
 namespace pema::test {
@@ -16,7 +16,7 @@ struct ClosedStore {
   PoolId pool;
 
   ClosedStore() {
-    Store store = Store::open(path, OpenMode::kCreate);
+    Store store = Store::open(path, OpenMode::kCreate, new_store());
     store.put_model(tiny_model(), "");
     pool = store.put_pool("main", tiny_pool({tiny_block(1)})).id;
   }
@@ -55,10 +55,11 @@ TEST(ConcurrencyTest, OneOfManyCreationsWins) {
   // Often enough to meet: two in a hundred rounds once found the new file's lock taken.
   for (int round = 0; round < 25; ++round) {
     const std::string path = folder.file("new" + std::to_string(round));
+    const StoreOptions options = new_store();
     std::vector<pid_t> children;
     for (int i = 0; i < 6; ++i) {
       children.push_back(in_child([&] {
-        static_cast<void>(Store::open(path, OpenMode::kCreate));
+        static_cast<void>(Store::open(path, OpenMode::kCreate, options));
         return 0;
       }));
     }
@@ -128,8 +129,8 @@ TEST(ConcurrencyTest, RemovingAndStoringTheSameSegmentNeverLosesAFile) {
 TEST(ConcurrencyTest, AWriterWaitsFiveSecondsAndIsThenBusy) {
   TinyStore tiny;
   const PoolId pool = tiny.put_pool().id;
-  profiles::sqlite::Database other(tiny.registry(), OpenMode::kReadWrite);
-  auto held = std::make_unique<profiles::sqlite::Transaction>(other);
+  const auto other = tables_of(tiny.path);
+  auto held = std::make_unique<profiles::sql::Transaction>(*other);
   const auto start = std::chrono::steady_clock::now();
   expect_error(
       ErrorCode::kBusy, [&] { tiny.store.put_profile(draft_of("ada", pool)); }, "another process");
@@ -142,9 +143,8 @@ TEST(ConcurrencyTest, AWriterWaitsFiveSecondsAndIsThenBusy) {
 TEST(ConcurrencyTest, AKilledWriterLeavesNothingOfItsTransaction) {
   const ClosedStore closed;
   const pid_t child = in_child([&] {
-    auto* database =
-        new profiles::sqlite::Database(closed.path + "/registry.db", OpenMode::kReadWrite);
-    new profiles::sqlite::Transaction(*database);
+    auto* database = tables_of(closed.path).release();
+    new profiles::sql::Transaction(*database);
     database->execute("DELETE FROM pool_block; DELETE FROM pool;");
     return 7;
   });

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "profiles/sqlite/database.h"
 #include "tests/profiles/store_fixture.h"
 
 namespace pema::test {
@@ -81,6 +80,7 @@ TEST_F(ErasureTest, AnOpenSegmentOutlivesItsFile) {
 }
 
 TEST_F(ErasureTest, NameAndMaskAreGoneFromEveryFile) {
+  PEMA_REGISTRY_DB_ONLY("bytes of its files");
   const std::string name = "somebody-with-a-long-name";
   ProfileDraft draft = draft_of(name, pool);
   draft.mask = {};
@@ -104,8 +104,8 @@ TEST_F(ErasureTest, ARemovalThatWasCutShortIsFinishedByTheNextOpening) {
   // The state after the commit and before the file is deleted.
   write_bytes(store.object_path(segment.digest), bytes);
   {
-    profiles::sqlite::Database database(tiny.registry(), OpenMode::kReadWrite);
-    profiles::sqlite::Query row = database.query("INSERT INTO doomed (object) VALUES (?1)");
+    const auto database = tables_of(tiny.path);
+    profiles::sql::Query row = database->query("INSERT INTO doomed (object) VALUES (?1)");
     row->bind(1, segment.digest).run();
   }
   EXPECT_TRUE(store.verify().empty()) << "a file too many is no damage";

@@ -124,8 +124,7 @@ TEST_F(GateTest, VerifyFindsADamagedGateAndAFlagWithoutOne) {
   EXPECT_NE(store.verify().at(0).why.find("missing"), std::string::npos);
   store.put_pool("again", gated_pool(tiny_gate()));  // storing it again repairs it
   EXPECT_TRUE(store.verify().empty());
-  profiles::sqlite::Database database(tiny.registry(), OpenMode::kReadWrite);
-  database.execute("UPDATE pool SET gate = NULL");
+  change_tables(tiny.path, "UPDATE pool SET gate = NULL");
   bool found = false;
   for (const Damage& damage : store.verify()) {
     found =
@@ -135,6 +134,7 @@ TEST_F(GateTest, VerifyFindsADamagedGateAndAFlagWithoutOne) {
 }
 
 TEST_F(GateTest, AStoreOfSchemaOneIsBroughtForwardAsItWas) {
+  PEMA_REGISTRY_DB_ONLY("schema 1");
   store.put_profile(draft_of("bob", plain.id));
   const std::string old = tiny.folder.file("old");
   std::filesystem::create_directories(old);

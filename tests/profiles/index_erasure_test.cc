@@ -1,7 +1,6 @@
 // Erasing a segment erases every index that holds it; whoever keeps content in memory is told.
 #include <gtest/gtest.h>
 
-#include "profiles/sqlite/database.h"
 #include "tests/profiles/index_fixture.h"
 
 namespace pema::test {
@@ -58,8 +57,8 @@ TEST_F(IndexErasure, OneThatWasCutShortIsFinishedByTheNextOpening) {
   // The state after the commit and before the file is deleted.
   write_bytes(store.object_path(index), bytes);
   {
-    profiles::sqlite::Database database(tiny.registry(), OpenMode::kReadWrite);
-    profiles::sqlite::Query row = database.query("INSERT INTO doomed (object) VALUES (?1)");
+    const auto database = tables_of(tiny.path);
+    profiles::sql::Query row = database->query("INSERT INTO doomed (object) VALUES (?1)");
     row->bind(1, index).run();
   }
   (void)Store::open(tiny.path, OpenMode::kReadWrite);
@@ -74,10 +73,7 @@ TEST_F(IndexErasure, VerifyFindsADamagedFileAndAMissingSegment) {
   EXPECT_NE(damage[0].why.find("can be built again"), std::string::npos) << damage[0].why;
   (void)store.build_index(store.draft_of(index));
   EXPECT_TRUE(store.verify().empty());
-  {
-    profiles::sqlite::Database database(tiny.registry(), OpenMode::kReadWrite);
-    database.execute("DELETE FROM segment WHERE name = 'plans'");
-  }
+  change_tables(tiny.path, "DELETE FROM segment WHERE name = 'plans'");
   damage = store.verify();
   ASSERT_EQ(damage.size(), 1U);
   EXPECT_EQ(damage[0].what, "index 'both'");

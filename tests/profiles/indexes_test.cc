@@ -224,6 +224,7 @@ TEST_F(Indexes, WhatAKilledBuildLeavesGoesWithTheNextOpening) {
 }
 
 TEST_F(Indexes, AStoreOfTheSchemaBeforeGetsTheTables) {
+  PEMA_REGISTRY_DB_ONLY("schema 3");
   TemporaryFolder folder;
   {
     profiles::sqlite::Database database(folder.file("registry.db"), OpenMode::kCreate);

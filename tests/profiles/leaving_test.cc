@@ -107,7 +107,7 @@ TEST_F(LeavingTest, NobodyIsFoundInAnyFileWhateverMovedTheRows) {
   // All but the last in one transaction, since the disk is not what is tested.
   {
     profiles::Registry registry(tiny.path, OpenMode::kReadWrite);
-    profiles::sqlite::Transaction transaction(registry.database());
+    profiles::sql::Transaction transaction(registry.database());
     for (const std::int64_t i : std::span(leaving).first(leaving.size() - 1)) {
       ASSERT_TRUE(registry.remove_profile(marked_draft(i, 0, pool).name));
     }

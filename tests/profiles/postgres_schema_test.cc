@@ -127,10 +127,11 @@ std::set<std::string> columns_of(profiles::sql::Database& database, const char* 
   return columns;
 }
 
-TEST_F(PostgresSchemaTest, TheTablesAreThoseOfSchemaThreeOfSqlite) {
+TEST_F(PostgresSchemaTest, TheTablesAreThoseOfSqlite) {
   const TemporaryFolder folder;
   profiles::sqlite::Database sqlite(folder.file("registry.db"), OpenMode::kCreate);
-  profiles::create_schema(sqlite, profiles::migrations().first(3));
+  profiles::create_schema(sqlite, profiles::migrations());
+  ASSERT_EQ(migrations().back().version, profiles::migrations().back().version);
   const auto postgres = open_database(string, OpenMode::kCreate);
   EXPECT_EQ(columns_of(sqlite,
                        "SELECT t.name, c.name, c.type FROM sqlite_schema AS t JOIN "
@@ -142,73 +143,25 @@ TEST_F(PostgresSchemaTest, TheTablesAreThoseOfSchemaThreeOfSqlite) {
                        "NOT LIKE 'pema_%'"));
 }
 
-TEST_F(PostgresSchemaTest, TheRegistrysStatementsRunOnItsTables) {
-  const auto store = open_database(string, OpenMode::kCreate);
-  for (const char* sql :
-       {"SELECT pool.id, pool.name, version, digest, model.fingerprint, pool.hidden, site, form, "
-        "algebra, norm, adapters, rank, mask_scale, recipe, shared, gate FROM pool JOIN model ON "
-        "model.id = pool.model WHERE pool.name = ?1 AND (?2 = 0 OR version = ?2) ORDER BY version "
-        "DESC LIMIT 1",
-        "SELECT codebook.id, codebook.name, digest, model.fingerprint, site, codebook.hidden, "
-        "parts, bytes, (SELECT count(*) FROM segment WHERE segment.codebook = codebook.id) FROM "
-        "codebook JOIN model ON model.id = codebook.model ORDER BY codebook.id",
-        "SELECT segment.id, segment.name, kind, segment.digest, model.fingerprint, segment.site, "
-        "segment.hidden, segment.vocab, entries, segment.bytes, keys, codebook.digest, "
-        "codebook.parts FROM segment JOIN model ON model.id = segment.model LEFT JOIN codebook ON "
-        "codebook.id = segment.codebook WHERE ?1 < 0 OR kind = ?1 ORDER BY segment.id",
-        "SELECT object FROM pool_block WHERE pool = ?1 ORDER BY position",
-        "DELETE FROM codebook WHERE id = ?1 AND name IS NULL AND NOT EXISTS (SELECT 1 FROM segment "
-        "WHERE segment.codebook = ?1) RETURNING digest",
-        "DELETE FROM segment WHERE id = ?1 AND kind = 0 AND readers = 0 RETURNING digest, codebook",
-        "UPDATE segment SET readers = readers + ?2 WHERE id = ?1",
-        "UPDATE profile SET generation = ?2, pool = ?3, schedule = ?4, segments = ?5, mask = ?6 "
-        "WHERE name = ?1",
-        "DELETE FROM profile WHERE name = ?1 RETURNING generation, segments",
-        "DELETE FROM removed WHERE name_hash = ?1 RETURNING generation",
-        "SELECT id, name, generation, pool, schedule, segments, mask FROM profile WHERE name > ?1 "
-        "ORDER BY name LIMIT ?2"}) {
-    EXPECT_FALSE(store->query(sql)->step()) << sql;
+TEST_F(PostgresSchemaTest, AMarkTellsWhoseTablesTheyAre) {
+  const auto first = open_database(string, OpenMode::kCreate, "mine");
+  const auto again = open_database(string, OpenMode::kCreate, "mine");  // after a crash
+  EXPECT_EQ(again->integer("SELECT count(*) FROM profile"), 0);
+  for (const char* mark : {"yours", ""}) {
+    expect_error(ErrorCode::kAlreadyExists,
+                 [&] { static_cast<void>(open_database(string, OpenMode::kCreate, mark)); });
   }
-  store
-      ->query(
-          "INSERT INTO model (fingerprint, name, architecture, hidden, vocab, path) VALUES (?1, "
-          "?2, ?3, ?4, ?5, ?6) RETURNING id")
-      ->bind(1, sha256("model"))
-      .bind(2, std::string_view("tiny"))
-      .bind(3, std::string_view("llama"))
-      .bind(4, std::int64_t{4})
-      .bind(5, std::int64_t{50})
-      .bind(6, std::string_view())
-      .run();
-  const std::vector<std::byte> hash(16);
-  for (const std::int64_t generation : {3, 2, 5, 4}) {
-    store
-        ->query(
-            "INSERT INTO removed (name_hash, generation) VALUES (?1, ?2) ON CONFLICT (name_hash) "
-            "DO UPDATE SET generation = CASE WHEN excluded.generation > removed.generation THEN "
-            "excluded.generation ELSE removed.generation END")
-        ->bind(1, hash)
-        .bind(2, generation)
-        .run();
-  }
-  EXPECT_EQ(store->integer("SELECT generation FROM removed"), 5);
-  for (int i = 0; i < 2; ++i) {
-    store->query("INSERT INTO doomed (object) VALUES (?1) ON CONFLICT DO NOTHING")
-        ->bind(1, sha256("object"))
-        .run();
-  }
-  profiles::sql::Query named = store->query(
-      "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR EXISTS (SELECT 1 FROM codebook "
-      "WHERE digest = ?1) OR EXISTS (SELECT 1 FROM pool_block WHERE object = ?1) OR EXISTS "
-      "(SELECT 1 FROM pool WHERE shared = ?1 OR gate = ?1)");
-  ASSERT_TRUE(named->bind(1, sha256("object")).step());
-  EXPECT_EQ(named->integer(0), 0);
+  static_cast<void>(open_database(string, OpenMode::kReadOnly, "mine"));
+  expect_error(
+      ErrorCode::kMismatch,
+      [&] { static_cast<void>(open_database(string, OpenMode::kReadOnly, "yours")); },
+      "another store");
 }
 
 TEST_F(PostgresSchemaTest, TheSchemaIsPlainAndItsHotTableHasNoForeignKeys) {
   const auto store = open_database(string, OpenMode::kCreate);
   EXPECT_EQ(store->integer("SELECT count(*) FROM information_schema.table_constraints WHERE "
-                           "table_name = 'profile' AND constraint_type = 'FOREIGN KEY'"),
+                           "table_name IN ('profile', 'profile_name') AND constraint_type = 'FOREIGN KEY'"),
             0);
   EXPECT_EQ(store->integer(
                 "SELECT count(*) FROM information_schema.routines WHERE routine_schema = 'public'"),
@@ -216,7 +169,7 @@ TEST_F(PostgresSchemaTest, TheSchemaIsPlainAndItsHotTableHasNoForeignKeys) {
   EXPECT_EQ(store->integer(
                 "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = 'public'"),
             0);
-  EXPECT_EQ(migrations().front().version, 1);
+  EXPECT_EQ(migrations().front().version, 6);
 }
 
 }  // namespace

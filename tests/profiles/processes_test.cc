@@ -19,7 +19,7 @@ struct ProcessesTest : ::testing::Test {
   PoolId pool;
 
   ProcessesTest() {
-    Store store = Store::open(path, OpenMode::kCreate);
+    Store store = Store::open(path, OpenMode::kCreate, new_store());
     store.put_model(tiny_model(), "");
     pool = store.put_pool("main", tiny_pool({tiny_block(1)})).id;
   }
@@ -59,8 +59,8 @@ TEST_F(ProcessesTest, AKilledHolderOfTheWriteLockHoldsItNoLonger) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const pid_t child = in_child([&] {
-    auto* database = new profiles::sqlite::Database(path + "/registry.db", OpenMode::kReadWrite);
-    new profiles::sqlite::Transaction(*database);
+    auto* database = tables_of(path).release();
+    new profiles::sql::Transaction(*database);
     database->execute("DELETE FROM pool_block");
     if (::write(ends[1], "+", 1) != 1) return 1;
     ::pause();
@@ -78,6 +78,7 @@ TEST_F(ProcessesTest, AKilledHolderOfTheWriteLockHoldsItNoLonger) {
 }
 
 TEST_F(ProcessesTest, AKilledReaderDoesNotKeepTheLog) {
+  PEMA_REGISTRY_DB_ONLY("its log");
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const pid_t child = in_child([&] {
@@ -101,6 +102,7 @@ TEST_F(ProcessesTest, AKilledReaderDoesNotKeepTheLog) {
 
 /// What a killed writer left in its log is read, or refused; it is never overlooked.
 TEST_F(ProcessesTest, ALogInAFolderThatCannotBeWrittenIsNotOverlooked) {
+  PEMA_REGISTRY_DB_ONLY("its log");
   const pid_t writer = in_child([&] {
     auto* store = new Store(Store::open(path, OpenMode::kReadWrite));
     store->put_profile(draft_of("ada", pool));

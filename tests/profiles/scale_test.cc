@@ -38,6 +38,7 @@ void expect_same(const ProfileRecord& record, const ProfileDraft& draft) {
 }
 
 TEST_F(ScaleTest, OlderSchemasKeepTheirProfiles) {
+  PEMA_REGISTRY_DB_ONLY("schema 3");
   store.put_profiles(drafts());
   const std::string old = tiny.folder.file("old");
   std::filesystem::create_directories(old);
@@ -138,6 +139,7 @@ TEST_F(ScaleTest, AWalkCanBeEnded) {
 }
 
 TEST_F(ScaleTest, WithoutRoomForSettingsProfilesSayEverythingThemselves) {
+  PEMA_REGISTRY_DB_ONLY("the words that make many settings");
   {
     profiles::sqlite::Database database(tiny.registry(), OpenMode::kReadWrite);
     database.execute(
@@ -160,6 +162,7 @@ TEST_F(ScaleTest, WithoutRoomForSettingsProfilesSayEverythingThemselves) {
 }
 
 TEST(RegistryTest, NumbersOfATransactionThatFailedMeanNothing) {
+  PEMA_REGISTRY_DB_ONLY("numbers that come back after a rollback");
   TemporaryFolder folder;
   profiles::Registry registry(folder.file("store"), OpenMode::kCreate);
   const auto put = [&](const ProfileDraft& draft) {
@@ -186,8 +189,7 @@ TEST(RegistryTest, NumbersOfATransactionThatFailedMeanNothing) {
 
 TEST_F(ScaleTest, ASettingGoesWithItsLastProfile) {
   const auto settings = [&] {
-    return profiles::sqlite::Database(tiny.registry(), OpenMode::kReadOnly)
-        .integer("SELECT count(*) FROM setting");
+    return tables_of(tiny.path)->integer("SELECT count(*) FROM setting");
   };
   store.put_profile(draft_of("ada", pool));
   store.put_profile(draft_of("bob", pool));

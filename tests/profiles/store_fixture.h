@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pema/store.h"
+#include "tests/profiles/backend.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
@@ -70,7 +71,7 @@ inline std::shared_ptr<const Segment> tiny_segment(std::uint64_t seed, std::int6
 struct TinyStore {
   TemporaryFolder folder;
   std::string path = folder.file("store");
-  Store store = Store::open(path, OpenMode::kCreate);
+  Store store = Store::open(path, OpenMode::kCreate, new_store());
 
   TinyStore() { store.put_model(tiny_model(), "/models/tiny.gguf"); }
   [[nodiscard]] std::string registry() const { return path + "/registry.db"; }

@@ -70,7 +70,7 @@ TEST_F(TransferTest, SegmentsCanStayBehind) {
 TEST_F(TransferTest, AnotherBaseModelIsAMismatchThatNamesBoth) {
   from.store.export_profile("ada", bundle);
   const TemporaryFolder folder;
-  Store other = Store::open(folder.file("store"), OpenMode::kCreate);
+  Store other = Store::open(folder.file("store"), OpenMode::kCreate, new_store());
   expect_error(
       ErrorCode::kMismatch, [&] { other.import_profile(bundle); }, "no base model");
   other.put_model(tiny_model(2), "");

@@ -1,7 +1,7 @@
 #include "tools/commands/init.h"
 
-#include <filesystem>
 #include <memory>
+#include <string>
 
 #include "pema/error.h"
 #include "pema/master_key.h"
@@ -19,10 +19,12 @@ constexpr const char* kFooter =
 Examples:
   pema init
   pema store key new /etc/pema.key && pema init --encrypt --key-file /etc/pema.key
-  pema init --store /srv/pema --model models/SmolLM2-135M-Instruct.Q4_1.gguf)";
+  pema init --store /srv/pema --model models/SmolLM2-135M-Instruct.Q4_1.gguf
+  pema init --store /mnt/pema --registry postgresql://pema@db.example/pema)";
 
 struct InitOptions {
   bool encrypt = false;
+  std::string registry;
 };
 
 int run_init(Context& context, const InitOptions& options) {
@@ -31,7 +33,10 @@ int run_init(Context& context, const InitOptions& options) {
   PEMA_CHECK(!options.encrypt || context.key() != nullptr, kInvalidArgument,
              "--encrypt needs a master key; make one with `pema store key new FILE` and name it "
              "with --key-file");
-  const bool created = !std::filesystem::exists(context.options.store + "/registry.db");
+  const bool created = !Store::exists(context.options.store);
+  PEMA_CHECK(options.registry.empty() || !options.encrypt, kInvalidArgument,
+             "tables in PostgreSQL are not encrypted by pema; leave out --encrypt, or --registry");
+  if (created) context.options.registry = options.registry;
   Store& store = context.store(created ? OpenMode::kCreate : OpenMode::kReadWrite);
   if (options.encrypt && !store.encrypted()) store.encrypt();
   const ModelRecord record = context.register_model();
@@ -64,6 +69,11 @@ void add_init(Command app, Context& context) {
   auto options = std::make_shared<InitOptions>();
   command.flag("--encrypt", options->encrypt,
                "Encrypt names, masks, schedules and own segments (needs --key-file or PEMA_KEY)");
+  command
+      .option("--registry", options->registry,
+              "Keep the tables in this PostgreSQL database instead of a file; objects stay in the "
+              "folder, which every machine mounts (no password in it: PGPASSWORD, ~/.pgpass)")
+      .called("URL");
   command.runs(context, [&context, options] { return run_init(context, *options); });
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -133,7 +132,7 @@ int run_backups(Context& context, const StoreArguments& arguments) {
 }
 
 int run_restore(Context& context, const StoreArguments& arguments) {
-  const bool one = std::filesystem::exists(arguments.folder + "/registry.db");
+  const bool one = Store::exists(arguments.folder);
   const std::string path =
       one ? arguments.folder : find_backup(arguments.folder, arguments.at).path;
   restore_backup(path, context.options.store, backup_options(context, arguments));
@@ -317,6 +316,7 @@ void add_store(Command app, Context& context) {
   add_audit(group, context, arguments);
   add_store_key(group, context);
   add_backups(group, context, arguments);
+  add_store_copy(group, context);
 }
 
 }  // namespace pema::tools

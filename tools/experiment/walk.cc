@@ -119,7 +119,7 @@ void Walk::take_features() {
 
 void Walk::open_store() {
   store_folder_ = options_.work + "/store-" + walk_key(model_.info(), data_, options_).short_hex();
-  const bool exists = fs::exists(store_folder_ + "/registry.db");
+  const bool exists = Store::exists(store_folder_);
   store_ = std::make_unique<Store>(
       Store::open(store_folder_, exists ? OpenMode::kReadWrite : OpenMode::kCreate));
   store_->put_model(model_.info(), options_.model_path);
