@@ -28,8 +28,10 @@ void ProfileBatch::write(OnExisting on_existing) {
   left_readers_.clear();
   left_settings_.clear();
   changed_.clear();
+  begin_watch();
   number_settings();
   write_entries(on_existing);
+  tenants_->settle();
   count_readers();
   registry_.settings().drop_profiles(left_settings_);
   note_changes(registry_.database(), changed_);
@@ -97,9 +99,8 @@ void ProfileBatch::write_entries(OnExisting on_existing) {
           .bind(3, entry->use->setting.id)
           .bind_view(4, stored_data(*entry, last, 0))
           .run_again();
-      for (std::uint32_t i = 0; i < entry->segments; ++i) {
-        ++readers_[segments_[entry->segments_at + i]];
-      }
+      watch_new(*entry, last);
+      for (const SegmentId id : segments_of(*entry)) ++readers_[id];
     }
   }
   sqlite::Query counter = database.query("UPDATE counter SET value = ?1 WHERE name = 'profile'");
@@ -128,7 +129,7 @@ void ProfileBatch::replace(const Entry& entry) {
       .bind(3, entry.use->setting.id)
       .bind(4, stored_data(entry, id, key))
       .run();
-  for (std::uint32_t i = 0; i < entry.segments; ++i) ++readers_[segments_[entry.segments_at + i]];
+  for (const SegmentId segment : segments_of(entry)) ++readers_[segment];
   changed_.push_back(id);
 }
 
@@ -151,6 +152,7 @@ void ProfileBatch::take_back(const Entry& entry, std::int64_t id, std::int64_t s
     if (!plain) return;  // of an erased person of that name: nobody can say what she read
     data = plain->data;
   }
+  watch_replaced(entry, setting, data);
   registry_.drop_readers(setting, data, message("profile '", name_of(entry), "'"), left_readers_);
 }
 

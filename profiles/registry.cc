@@ -1,5 +1,6 @@
 #include "profiles/registry.h"
 
+#include <chrono>
 #include <filesystem>
 
 #include "pema/error.h"
@@ -57,6 +58,7 @@ void sync_names(const std::string& folder) {
 Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions& options)
     : folder_(folder),
       role_(options.role),
+      clock_(options.clock),
       database_(require_store(prepare_folder(folder, mode), folder, mode), mode,
                 sqlite::kBusyMilliseconds, options.durability),
       objects_(folder + "/objects") {
@@ -82,6 +84,13 @@ void Registry::require(Role role) const {
              "; ask somebody who has it, or open the store with that role");
   PEMA_CHECK(!database_.read_only(), kIo, folder_,
              ": the store was opened read-only; open it for writing");
+}
+
+std::int64_t Registry::now() const {
+  if (clock_) return clock_();
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 ModelRecord Registry::put_model(const ModelInfo& info, const std::string& path) {

@@ -165,6 +165,13 @@ bool Registry::remove_profile(std::string_view name) {
       "INSERT INTO removed (name_hash, generation) VALUES (?1, ?2) "
       "ON CONFLICT (name_hash) DO UPDATE SET generation = max(generation, excluded.generation)");
   keep->bind(1, name_hash(stored)).bind(2, generation).run();
+  TenantLedger tenants(*this);
+  tenants.went(name);
+  for (const auto& [segment, change] : readers) {
+    tenants.reads(name, std::span(&segment, 1), change);
+  }
+  tenants.settle();
+  write_expiry(database_, id, std::nullopt);
   change_readers(readers);
   settings_.drop_profiles({{setting, 1}});
   note_changes(database_, std::span<const std::int64_t>(&id, 1));

@@ -75,8 +75,10 @@ ProfileRecord enrol_person(Workshop& shop, const std::string& name, const PoolRe
              to_string(pool.info.site), " features, these are ", to_string(shop.site),
              "; take the texts' features at the pool's site");
   const auto adapters = shop.store.load_pool(pool.id);
+  train::MaskOptions how = options.mask;
+  how.retired = pool.retired;
   const ProfileMask mask = train::learn_mask(shop.base(), *adapters, person.train.view(),
-                                             person.dev.view(), options.mask, shop.progress);
+                                             person.dev.view(), how, shop.progress);
   const auto own =
       options.own_segment ? make_segment(shop.base(), person.train.view(), options.keys) : nullptr;
   return store_profile(shop, name, pool.id, mask, own, options.shared_segments, person.dev.view(),
