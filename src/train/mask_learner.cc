@@ -73,7 +73,7 @@ struct PoolMatrices {
     for (const std::int64_t adapter : kept_adapters(pool.info().adapters, retired)) {
       for (std::int64_t row = 0; row < rank; ++row) rows.push_back(adapter * rank + row);
     }
-    const at::Tensor index = at::tensor(rows);
+    const at::Tensor index = at::tensor(rows, at::TensorOptions().dtype(at::kLong));
     down = down.index_select(0, index);
     up = up.index_select(0, index);
   }
