@@ -1,5 +1,5 @@
 // What tenants may have, and until when people are kept.
-#include <unordered_map>
+#include <cstdint>
 #include <utility>
 
 #include "pema/audit.h"
@@ -17,9 +17,13 @@ using profiles::sql::Query;
 using profiles::sql::Transaction;
 using profiles::sql::TransactionKind;
 
-void check_limit(std::optional<std::int64_t> limit, std::int64_t least, const char* what) {
-  PEMA_CHECK(!limit || *limit >= least, kInvalidArgument, "a tenant's limit of ", *limit, " ", what,
-             " is below ", least);
+/// Some 30,000 years: sums of a time and a period stay far from the largest number.
+constexpr std::int64_t kMostSeconds = 1'000'000'000'000;
+
+void check_limit(std::optional<std::int64_t> limit, std::int64_t least, std::int64_t most,
+                 const char* what) {
+  PEMA_CHECK(!limit || (*limit >= least && *limit <= most), kInvalidArgument,
+             "a tenant's limit of ", *limit, " ", what, " is not within ", least, " and ", most);
 }
 
 /// Who is due, those first whose date is oldest.
@@ -52,9 +56,9 @@ TenantRecord Store::set_tenant(const std::string& name, const TenantLimits& limi
   profiles::check_name(name, "tenant's name");
   PEMA_CHECK(name.find('/') == std::string::npos, kInvalidArgument, "the tenant's name '", name,
              "' has a slash; a tenant is what precedes the first slash of its profiles' names");
-  check_limit(limits.profiles, 0, "profiles");
-  check_limit(limits.bytes, 0, "bytes");
-  check_limit(limits.retention_seconds, 1, "seconds of retention");
+  check_limit(limits.profiles, 0, INT64_MAX, "profiles");
+  check_limit(limits.bytes, 0, INT64_MAX, "bytes");
+  check_limit(limits.retention_seconds, 1, kMostSeconds, "seconds of retention");
   Transaction transaction(registry.database());
   TenantRecord tenant{.name = name, .limits = limits};
   profiles::count_tenant(registry, tenant);
@@ -71,6 +75,9 @@ std::vector<TenantRecord> Store::tenants() const {
 void Store::set_expiry(std::string_view name, std::optional<std::int64_t> expires) {
   Registry& registry = impl_->registry;
   registry.require(Role::kEnrol);
+  PEMA_CHECK(!expires || (*expires >= 0 && *expires <= kMostSeconds), kInvalidArgument,
+             "an expiry date of ", *expires, " seconds is not within 0 and ", kMostSeconds,
+             " after 1970");
   Transaction transaction(registry.database());
   const std::optional<ProfileRecord> profile = registry.find_profile(name);
   PEMA_CHECK(profile.has_value(), kNotFound, folder(), ": there is no profile '", name,

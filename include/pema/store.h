@@ -343,7 +343,7 @@ class Store {
   [[nodiscard]] std::vector<TenantRecord> tenants() const;  ///< with limits, by name
 
   /// Sets or takes away the time (seconds since 1970) from which on `expire` erases a profile.
-  /// Throws kNotFound.
+  /// Throws kNotFound, kInvalidArgument (a time before 1970).
   void set_expiry(std::string_view name, std::optional<std::int64_t> expires);
   [[nodiscard]] std::optional<std::int64_t> expiry(ProfileId id) const;
   /// Erases people whose date is over, each as erase_profile does. Names are looked up by reading
@@ -379,7 +379,7 @@ class Store {
 
   /// Writes many profiles with all that they need as one file (docs/formats/selection.md),
   /// atomically and in one pass. Throws kNotFound (a name, or nobody at all), kCorrupt, kIo,
-  /// kDiskFull.
+  /// kDiskFull. Meanwhile no object file is deleted.
   SelectionSums export_profiles(const ProfileSelection& selection, const std::string& path) const;
   /// Reads such a file, checks all of it, and stores its profiles in one transaction: a damaged
   /// file, one taken name (kRefuse), a quota, and nothing is stored. Throws as import_profile and

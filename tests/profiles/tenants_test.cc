@@ -196,6 +196,7 @@ TEST_F(TenantsTest, PeopleGoWhenTheirTimeIsOver) {
   EXPECT_EQ(store.expire({}).due, 0);
   EXPECT_EQ(store.profile_count(), 2);
   expect_error(ErrorCode::kNotFound, [&] { store.set_expiry("ada", 1); });
+  expect_error(ErrorCode::kInvalidArgument, [&] { store.set_expiry("bob", -1); });
   expect_error(ErrorCode::kInvalidArgument, [&] { store.expire({.limit = 0}); });
   EXPECT_TRUE(store.verify().empty());
 }
