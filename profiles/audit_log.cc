@@ -24,6 +24,16 @@ std::string_view to_string(AuditKind kind) noexcept {
       return "encrypted";
     case AuditKind::kRotated:
       return "rotated";
+    case AuditKind::kRebased:
+      return "rebased";
+    case AuditKind::kRetired:
+      return "retired";
+    case AuditKind::kCollected:
+      return "collected";
+    case AuditKind::kLimited:
+      return "limited";
+    case AuditKind::kDated:
+      return "dated";
   }
   return "unknown";
 }
@@ -128,7 +138,7 @@ void decode_event(std::span<const std::byte> bytes, std::string_view what, Audit
   if (reader.left() < 4) refuse("it ends too early");
   const auto kind = std::to_integer<std::uint8_t>(reader.take(1)[0]);
   const auto role = std::to_integer<std::uint8_t>(reader.take(1)[0]);
-  if (kind < 1 || kind > static_cast<std::uint8_t>(AuditKind::kRotated)) refuse("unknown kind");
+  if (kind < 1 || kind > static_cast<std::uint8_t>(AuditKind::kDated)) refuse("unknown kind");
   if (role < 1 || role > static_cast<std::uint8_t>(Role::kAdmin)) refuse("unknown role");
   event.kind = static_cast<AuditKind>(kind);
   event.role = static_cast<Role>(role);

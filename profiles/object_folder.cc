@@ -60,6 +60,10 @@ bool ObjectFolder::contains(const Digest& digest) const noexcept {
   return size_of(path(digest)) >= 0;
 }
 
+std::int64_t ObjectFolder::bytes(const Digest& digest) const noexcept {
+  return std::max<std::int64_t>(0, size_of(path(digest)));
+}
+
 std::string ObjectFolder::problem(const Digest& digest) const {
   const std::string file = path(digest);
   try {

@@ -43,6 +43,8 @@ class ObjectFolder {
   /// `folder`/xx/<64 hex>, xx the first two of them.
   [[nodiscard]] std::string path(const Digest& digest) const;
   [[nodiscard]] bool contains(const Digest& digest) const noexcept;
+  /// Of its file; 0 when it is not there.
+  [[nodiscard]] std::int64_t bytes(const Digest& digest) const noexcept;
   /// Empty when the file is there and whole, otherwise what is wrong with it and the fix.
   [[nodiscard]] std::string problem(const Digest& digest) const;
   /// The same without reading it all: empty when the file is there and has `bytes` bytes, or, where

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,7 +14,9 @@
 
 #include "pema/store.h"
 #include "profiles/profile_row.h"
+#include "profiles/retired_adapters.h"
 #include "profiles/sql/database.h"
+#include "profiles/tenant_ledger.h"
 
 namespace pema::profiles {
 
@@ -83,6 +86,10 @@ class ProfileBatch {
     if (entry.token_bytes == 0) return name_of(entry);
     return text_of(std::span(bytes_).subspan(entry.at, entry.token_bytes));
   }
+  /// What it may read beside its setting.
+  [[nodiscard]] std::span<const SegmentId> segments_of(const Entry& entry) const noexcept {
+    return std::span(segments_).subspan(entry.segments_at, entry.segments);
+  }
   [[nodiscard]] std::span<const std::byte> data_of(const Entry& entry) const noexcept {
     return std::span(bytes_).subspan(entry.at + entry.token_bytes + entry.name_bytes,
                                      entry.data_bytes);
@@ -120,6 +127,18 @@ class ProfileBatch {
   [[nodiscard]] std::span<const std::byte> stored_data(const Entry& entry, std::int64_t id,
                                                        std::int64_t key);
   void count_readers();
+
+  // What others want to know of a write (profile_batch_watch.cc).
+  /// Throws kNotFound when a pool is gone that was there when a draft was added.
+  void begin_watch();
+  /// `entry` was written as profile `id`. Throws as check_retired.
+  void watch_new(const Entry& entry, std::int64_t id);
+  /// `entry` takes the place of a row, as it is before it is sealed; call it before any segment
+  /// goes. Throws as check_retired.
+  void watch_replaced(const Entry& entry, std::int64_t setting, std::span<const std::byte> before);
+  /// Throws kInvalidArgument when `entry` selects a retired adapter that `before` (null: a new
+  /// profile) did not.
+  void check_retired(const Entry& entry, const ProfileMask* before) const;
   [[nodiscard]] std::vector<const Entry*> in_name_order() const;
 
   Registry& registry_;
@@ -147,6 +166,9 @@ class ProfileBatch {
   std::map<std::int64_t, std::int64_t> left_settings_;
   std::vector<std::int64_t> changed_;  ///< profiles that were there before
   std::vector<std::byte> sealed_;      ///< stored_data
+  std::optional<RetiredAdapters> retired_;
+  std::optional<TenantLedger> tenants_;
+  bool watching_ = false;
 };
 
 /// Notes that profiles which readers may have kept are other ones now. Expects a transaction.

@@ -30,8 +30,10 @@ void ProfileBatch::write(OnExisting on_existing) {
   left_readers_.clear();
   left_settings_.clear();
   changed_.clear();
+  begin_watch();
   number_settings();
   write_entries(on_existing);
+  tenants_->settle();
   count_readers();
   registry_.settings().drop_profiles(left_settings_);
   note_changes(registry_.database(), changed_);
@@ -102,6 +104,7 @@ void ProfileBatch::write_entries(OnExisting on_existing) {
           .bind(3, entry->use->setting.id)
           .bind_view(4, stored_data(*entry, last, 0))
           .run_again();
+      watch_new(*entry, last);
       count_segments(*entry);
     }
   }
@@ -163,6 +166,7 @@ void ProfileBatch::take_back(const Entry& entry, std::int64_t id, std::int64_t s
     if (!plain) return;  // of an erased person of that name: nobody can say what she read
     data = plain->data;
   }
+  watch_replaced(entry, setting, data);
   registry_.drop_readers(setting, data, message("profile '", name_of(entry), "'"), left_readers_);
 }
 

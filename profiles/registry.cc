@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
+
 #include "pema/error.h"
 #include "profiles/bundle_meta.h"
 #include "profiles/staging_folder.h"
@@ -29,6 +31,7 @@ ModelRecord read_model(const sql::Query& row) {
 Registry::Registry(const std::string& folder, OpenMode mode, const StoreOptions& options)
     : folder_(folder),
       role_(options.role),
+      clock_(options.clock),
       tables_(open_tables(folder, mode, options)),
       objects_(folder + "/objects") {
   open_keys(mode, options.key);
@@ -79,6 +82,13 @@ void Registry::require(Role role) const {
              "; ask somebody who has it, or open the store with that role");
   PEMA_CHECK(!database_.read_only(), kIo, folder_,
              ": the store was opened read-only; open it for writing");
+}
+
+std::int64_t Registry::now() const {
+  if (clock_) return clock_();
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 ModelRecord Registry::put_model(const ModelInfo& info, const std::string& path) {

@@ -50,6 +50,8 @@ class Registry {
   /// where roles are enforced; every writing call of Store begins with it.
   void require(Role role) const;
   [[nodiscard]] Role role() const noexcept { return role_; }
+  /// Seconds since 1970, UTC, by the clock with which the store was opened.
+  [[nodiscard]] std::int64_t now() const;
 
   /// Runs `body` in a write transaction and commits it; again from its start where that may help,
   /// so `body` must give the same when it runs a second time. Throws as sql::run_transaction.
@@ -162,11 +164,15 @@ class Registry {
   [[nodiscard]] std::optional<ProfileRecord> find_profile(std::string_view name);
   [[nodiscard]] std::vector<ProfileRecord> profiles(std::string_view after, std::int64_t limit);
   [[nodiscard]] std::int64_t profile_count();
-  // The next five: registry_scan.cc.
+  // The next six: registry_scan.cc.
   [[nodiscard]] std::vector<ProfileRecord> profiles_by_number(ProfileId after, std::int64_t limit);
   void visit_profiles(PoolId pool,
                       const std::function<bool(std::span<const ProfileRecord>)>& visit);
   [[nodiscard]] std::vector<std::string> profile_names(std::span<const ProfileId> ids);
+  /// Calls `visit` with every profile whose name begins with `prefix`, until it returns false; in
+  /// name order, in an encrypted store in its own, reading everybody there. Reads page by page:
+  /// expects a transaction where one state is wanted.
+  void visit_names(std::string_view prefix, const std::function<bool(const ProfileRecord&)>& visit);
   [[nodiscard]] PoolUsers pool_users(PoolId pool, std::string_view after, std::int64_t limit);
   [[nodiscard]] PoolUsers adapter_users(PoolId pool, std::int64_t adapter, std::string_view after,
                                         std::int64_t limit);
@@ -249,6 +255,7 @@ class Registry {
 
   std::string folder_;
   Role role_;
+  std::function<std::int64_t()> clock_;
   OpenTables tables_;
   sql::Database& database_ = *tables_.database;
   ObjectFolder objects_;

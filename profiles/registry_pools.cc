@@ -1,5 +1,6 @@
 #include "pema/error.h"
 #include "profiles/name.h"
+#include "profiles/pool_versions.h"
 #include "profiles/registry.h"
 
 namespace pema::profiles {
@@ -7,7 +8,8 @@ namespace {
 
 constexpr std::string_view kPoolColumns =
     "SELECT pool.id, pool.name, version, digest, model.fingerprint, pool.hidden, site, form, "
-    "algebra, norm, adapters, rank, mask_scale, recipe, shared, gate FROM pool JOIN model ON "
+    "algebra, norm, adapters, rank, mask_scale, recipe, shared, gate, retired FROM pool JOIN model "
+    "ON "
     "model.id = "
     "pool.model ";
 
@@ -29,6 +31,7 @@ PoolRecord read_pool(const sqlite::Query& row) {
   record.info.recipe = row->text(13);
   if (!row->null(14)) record.shared_object = row->digest(14);
   if (!row->null(15)) record.gate_object = row->digest(15);
+  if (!row->null(16)) record.retired = BitMask::from_bytes(record.info.adapters, row->blob(16));
   return record;
 }
 
@@ -102,6 +105,7 @@ PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
         database_.query("INSERT INTO pool_block (pool, position, object) VALUES (?1, ?2, ?3)");
     row->bind(1, id.value).bind(2, position++).bind(3, block->digest()).run();
   }
+  if (newest) set_retired(*this, id, inherited_retired(*this, *newest, pool));
   return *find_pool(id);
 }
 

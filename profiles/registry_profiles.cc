@@ -166,6 +166,13 @@ bool Registry::remove_profile(std::string_view name) {
       "ON CONFLICT (name_hash) DO UPDATE SET generation = CASE WHEN excluded.generation > "
       "removed.generation THEN excluded.generation ELSE removed.generation END");
   keep->bind(1, name_hash(stored)).bind(2, generation).run();
+  TenantLedger tenants(*this);
+  tenants.went(name);
+  for (const auto& [segment, change] : readers) {
+    tenants.reads(name, std::span(&segment, 1), change);
+  }
+  tenants.settle();
+  write_expiry(database_, id, std::nullopt);
   change_readers(readers);
   settings_.drop_profiles({{setting, 1}});
   note_changes(database_, std::span<const std::int64_t>(&id, 1));

@@ -100,6 +100,28 @@ std::vector<std::string> Registry::profile_names(std::span<const ProfileId> ids)
   return names;
 }
 
+void Registry::visit_names(std::string_view prefix,
+                           const std::function<bool(const ProfileRecord&)>& visit) {
+  // Names that begin with it follow it at once; in an encrypted store they are anywhere.
+  std::string after = encrypted() ? std::string() : std::string(prefix);
+  if (!after.empty()) {
+    const std::optional<ProfileRecord> itself = find_profile(after);
+    if (itself && !visit(*itself)) return;
+  }
+  while (true) {
+    const std::vector<ProfileRecord> page = profiles(after, kBlock);
+    for (const ProfileRecord& profile : page) {
+      if (profile.name.starts_with(prefix)) {
+        if (!visit(profile)) return;
+      } else if (!encrypted()) {
+        return;
+      }
+    }
+    if (std::ssize(page) < static_cast<std::int64_t>(kBlock)) return;
+    after = page.back().name;
+  }
+}
+
 std::vector<std::string> Registry::sealed_names(std::span<const ProfileId> ids) {
   std::vector<std::string> names;
   names.reserve(ids.size());

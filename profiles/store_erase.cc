@@ -22,6 +22,8 @@ struct Hooks {
   std::function<std::vector<Digest>()> mask;
   /// Deletes files and tells who keeps content in memory.
   std::function<void(std::span<const Digest> masks)> finish;
+  /// Whether she is still to be erased; empty: yes.
+  std::function<bool(const ProfileRecord&)> still;
 };
 
 /// One profile on its way out of one store.
@@ -33,7 +35,7 @@ class Erasure {
   ErasureReceipt run(const std::vector<std::string>& backups) {
     registry_.require(Role::kAdmin);
     clean_old_pages();
-    erase_rows();
+    if (!erase_rows()) return std::move(receipt_);
     sweep();
     add(log());
     add(free_space());
@@ -62,25 +64,31 @@ class Erasure {
     swept_file_ = true;
   }
 
-  void erase_rows() {
+  /// False when it was not to be done after all.
+  bool erase_rows() {
     bool removed = false;
     bool forgotten = false;
-    registry_.write([&] { erase_rows(removed, forgotten); });
+    bool wanted = false;
+    registry_.write([&] { wanted = erase_rows(removed, forgotten); });
+    if (!wanted) return false;
     // A name that was removed before leaves its hash alone.
     add({.place = ErasurePlace::kRows,
          .state = removed || forgotten ? ErasureState::kErased : ErasureState::kNothing,
          .items = (removed ? 1 : 0) + (forgotten ? 1 : 0)});
+    return true;
   }
 
   /// Of one attempt: what an earlier one noted is forgotten.
-  void erase_rows(bool& removed, bool& forgotten) {
+  bool erase_rows(bool& removed, bool& forgotten) {
     receipt_ = {};
     own_objects_.clear();
     indexes_.clear();
     const std::set<Digest> doomed_before = doomed();
     const std::int64_t keys_before = doomed_keys();
     std::set<Digest> own;
-    if (const std::optional<ProfileRecord> record = registry_.find_profile(name_)) {
+    const std::optional<ProfileRecord> record = registry_.find_profile(name_);
+    if (hooks_.still && (!record || !hooks_.still(*record))) return false;
+    if (record) {
       receipt_.found = true;
       if (record->mask.size() > 0) receipt_.in_memory.push_back(record->mask.digest());
       own = own_digests(*record);
@@ -92,10 +100,12 @@ class Erasure {
     if (removed || forgotten) receipt_.event = registry_.note(AuditKind::kErased, 1);
     for (const Digest& digest : doomed()) {
       if (doomed_before.contains(digest)) continue;
-      (own.contains(digest) ? own_objects_ : indexes_).push_back({digest, bytes_of(digest)});
+      (own.contains(digest) ? own_objects_ : indexes_)
+          .push_back({digest, registry_.objects().bytes(digest)});
       receipt_.in_memory.push_back(digest);
     }
     keys_ = doomed_keys() - keys_before;
+    return true;
   }
 
   std::int64_t doomed_keys() {
@@ -119,12 +129,6 @@ class Erasure {
       if (!segment->info.codebook.is_zero()) digests.insert(segment->info.codebook);
     }
     return digests;
-  }
-
-  [[nodiscard]] std::int64_t bytes_of(const Digest& digest) const {
-    std::error_code absent;
-    const auto bytes = std::filesystem::file_size(registry_.objects().path(digest), absent);
-    return absent ? 0 : static_cast<std::int64_t>(bytes);
   }
 
   /// The rows are gone already: an error here is told by the receipt.
@@ -291,10 +295,16 @@ class Erasure {
 
 }  // namespace
 
+ErasureReceipt Store::Impl::erase(std::string_view name, const ErasureOptions& options,
+                                  const std::function<bool(const ProfileRecord&)>& still) {
+  const Hooks hooks{.mask = [&] { return mask_of(name); },
+                    .finish = [&](std::span<const Digest> masks) { finish_erasure(masks); },
+                    .still = still};
+  return Erasure(hooks, registry, name).run(options.backups);
+}
+
 ErasureReceipt Store::erase_profile(std::string_view name, const ErasureOptions& options) {
-  const Hooks hooks{.mask = [&] { return impl_->mask_of(name); },
-                    .finish = [&](std::span<const Digest> masks) { impl_->finish_erasure(masks); }};
-  return Erasure(hooks, impl_->registry, name).run(options.backups);
+  return impl_->erase(name, options);
 }
 
 bool Store::finish_erasures() {

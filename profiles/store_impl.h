@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pema/erasure.h"
 #include "pema/store.h"
 #include "profiles/registry.h"
 
@@ -31,6 +32,11 @@ struct Store::Impl {
   void finish_write(std::span<const Digest> masks = {});
   /// After the commit of a removal: the same, and throws as Registry::sweep_doomed, after telling.
   void finish_erasure(std::span<const Digest> masks = {});
+
+  /// As Store::erase_profile, but nothing happens, and `found` is false, when `still` (asked in the
+  /// transaction; empty: yes) says no.
+  [[nodiscard]] ErasureReceipt erase(std::string_view name, const ErasureOptions& options,
+                                     const std::function<bool(const ProfileRecord&)>& still = {});
 
   std::shared_ptr<const MasterKey> key;
   profiles::Registry registry;

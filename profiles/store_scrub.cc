@@ -48,12 +48,6 @@ class Position {
   std::string path_;
 };
 
-std::int64_t file_bytes(const std::string& path) {
-  std::error_code absent;
-  const auto bytes = std::filesystem::file_size(path, absent);
-  return absent ? 0 : static_cast<std::int64_t>(bytes);
-}
-
 void delete_unnamed(Registry& registry, const std::vector<NamedObject>& named,
                     ScrubReport& report) {
   std::vector<Digest> unnamed;
@@ -100,7 +94,7 @@ ScrubReport Store::scrub(const ScrubOptions& options) {
     }
     last = object.digest;
     ++report.objects;
-    const std::int64_t bytes = file_bytes(registry.objects().path(object.digest));
+    const std::int64_t bytes = registry.objects().bytes(object.digest);
     report.bytes += bytes;
     pace.spend(bytes);
   }

@@ -4,6 +4,7 @@
 #include "pema/error.h"
 #include "pema/store.h"
 #include "profiles/bundle.h"
+#include "profiles/imports.h"
 #include "profiles/name.h"
 #include "profiles/store_impl.h"
 #include "src/core/atomic_file.h"
@@ -52,26 +53,6 @@ Rows read_rows(Registry& registry, std::string_view name, bool with_segments) {
   return rows;
 }
 
-void check_model_is_here(Registry& registry, const Bundle& bundle, const std::string& path) {
-  if (bundle.model.fingerprint.is_zero() || registry.find_model(bundle.model.fingerprint)) return;
-  std::string here;
-  for (const ModelRecord& record : registry.models()) {
-    here += message(here.empty() ? "" : ", ", record.info.fingerprint.hex(), " (", record.info.name,
-                    ")");
-  }
-  fail(ErrorCode::kMismatch, path, ": was made for the base model ", bundle.model.fingerprint.hex(),
-       " (", bundle.model.name, "); ", registry.folder(), " has ",
-       here.empty() ? std::string("no base model") : here,
-       "; import it into a store of that model, or register the model first");
-}
-
-PoolId put_bundled_pool(Registry& registry, const Bundle& bundle) {
-  if (const std::optional<PoolRecord> same = registry.find_pool(bundle.pool->digest())) {
-    return same->id;
-  }
-  return registry.put_pool(bundle.pool_name, *bundle.pool).id;
-}
-
 }  // namespace
 
 void Store::export_profile(std::string_view name, const std::string& path,
@@ -101,7 +82,8 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
   if (!rename.empty()) profiles::check_name(rename, "profile name");
   const auto file = core::MappedFile::open(path);
   const Bundle bundle = profiles::decode_bundle(file->bytes(), path);
-  check_model_is_here(registry, bundle, path);
+  if (!bundle.model.fingerprint.is_zero())
+    profiles::check_model_is_here(registry, bundle.model, path);
 
   ProfileDraft draft;
   draft.name = rename.empty() ? bundle.profile : rename;
@@ -118,7 +100,9 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
   ProfileRecord record;
   registry.write([&] {
     draft.segments.clear();
-    if (bundle.pool != nullptr) draft.pool = put_bundled_pool(registry, bundle);
+    if (bundle.pool != nullptr) {
+      draft.pool = profiles::put_pool_of_file(registry, bundle.pool_name, *bundle.pool);
+    }
     for (const BundleSegment& item : bundle.segments) {
       draft.segments.push_back(registry.put_segment(*item.segment, item.kind, item.name).id);
     }

@@ -5,6 +5,7 @@
 #include "pema/error.h"
 #include "profiles/sql/transaction.h"
 #include "profiles/store_impl.h"
+#include "profiles/tenant_ledger.h"
 #include "profiles/verify_profiles.h"
 
 namespace pema {
@@ -128,6 +129,7 @@ std::vector<Damage> Registry::verify(VerifyDepth depth) {
     std::map<SegmentId, std::int64_t> readers;
     bool all_read = true;
     run(damage, "table profile", [&] { all_read = check_profiles(*this, damage, readers); });
+    run(damage, "table tenant", [&] { check_tenants(*this, damage); });
     if (all_read) {
       run(damage, "table segment", [&] { check_readers(database_, damage, readers); });
     }

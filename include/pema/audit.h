@@ -18,6 +18,11 @@ enum class AuditKind : std::uint8_t {
   kPool = 4,       ///< a pool version stored
   kEncrypted = 5,  ///< the store began to be encrypted
   kRotated = 6,    ///< keys wrapped by another master key
+  kRebased = 7,    ///< profiles brought to a newer version of their pool
+  kRetired = 8,    ///< adapters retired or brought back
+  kCollected = 9,  ///< pool versions removed that nobody used
+  kLimited = 10,   ///< a tenant's limits set or taken away
+  kDated = 11,     ///< expiry dates of profiles set or taken away
 };
 [[nodiscard]] std::string_view to_string(AuditKind kind) noexcept;
 

@@ -27,6 +27,7 @@ enum class ErrorCode : std::uint8_t {
   kOverBudget = 12,      ///< larger than the whole memory budget
   kPermission = 13,      ///< the role of the caller does not allow it
   kLocked = 14,          ///< encrypted, and the key is missing or another one
+  kQuota = 15,           ///< a tenant would have more than its limits allow
 };
 
 /// Lower-case name of a code, "not_found" for kNotFound. Never throws.

@@ -42,6 +42,7 @@ struct PoolRecord {
   Digest shared_object;               ///< zero when there is no shared adapter
   Digest gate_object;                 ///< zero when there is no gate
   std::vector<Digest> block_objects;  ///< in mask order
+  BitMask retired;                    ///< adapters that new masks do not choose; size 0: none
 };
 
 /// Stored: never renumber.
@@ -138,6 +139,8 @@ struct StoreOptions {
   /// from PGPASSWORD or ~/.pgpass). Otherwise: the address to use in place of the folder's, to
   /// reach the same tables as another user or by another way. Every commit there is durable.
   std::string registry = {};
+  /// Seconds since 1970, UTC, for expiry dates; empty: the system's clock.
+  std::function<std::int64_t()> clock = {};
 };
 
 /// How much `verify` reads.
@@ -157,7 +160,16 @@ struct AuditHead;
 struct AuditReport;
 struct ErasureOptions;  // pema/erasure.h
 struct ErasureReceipt;
-struct BackupOptions;  // pema/backup.h
+struct BackupOptions;   // pema/backup.h
+struct PoolCollection;  // pema/operating.h
+struct RebaseOptions;
+struct RebaseReport;
+struct TenantLimits;
+struct TenantRecord;
+struct ExpiryOptions;
+struct ExpiryReport;
+struct ProfileSelection;
+struct SelectionSums;
 struct BackupRecord;
 struct ScrubOptions;
 struct ScrubReport;
@@ -217,6 +229,18 @@ class Store {
   /// The same for a record of this store. Reads object files alone, never the database, so that
   /// several threads may load while another one uses the store.
   [[nodiscard]] std::shared_ptr<const Pool> load_pool(const PoolRecord& record) const;
+
+  /// Removes pool versions that no profile names, but for the newest of each name, and deletes
+  /// their files that nothing else names. With `dry_run` only says what would go; that can be done
+  /// read-only. Who mapped such a pool keeps it. Throws kIo when a file cannot be deleted: the
+  /// versions are gone then, and the next opening for writing tries again.
+  PoolCollection collect_pools(bool dry_run);
+  /// Retires an adapter, or brings it back: masks that are new from now on may not select it (a
+  /// kInvalidArgument from put_profile and its like; training leaves it out), profiles that select
+  /// it already keep it and may be written again. Holds for every version of the pool's name that
+  /// has the same adapter at the same place, also for later ones. The number of versions that this
+  /// changed. Throws kNotFound, kInvalidArgument, kCorrupt (an adapter cannot be compared).
+  std::int64_t retire_adapter(PoolId pool, std::int64_t adapter, bool retired = true);
 
   /// Stores a codebook under a name, which stays until it is removed; one that came with a segment
   /// gets the name. The same content under the same name returns the record. Throws kAlreadyExists
@@ -309,6 +333,32 @@ class Store {
   [[nodiscard]] PoolUsers pool_users(PoolId pool, std::optional<std::int64_t> adapter = {},
                                      std::string_view after = {}, std::int64_t limit = 1000) const;
   [[nodiscard]] std::int64_t profile_count() const;
+  /// Brings profiles to another version of their pool, in large transactions: masks get its width,
+  /// new adapters unselected, and what is computed stays the same, bit for bit (reduced precision
+  /// apart: docs/decisions/0019-operating.md). Each gets its next generation. All of `names`, which
+  /// must exist; empty: all profiles over older versions of the pool's name. A version whose
+  /// adapters are not the first ones of `to`, or whose shared adapter or settings are others, is a
+  /// kMismatch before anything is written; profiles that are weighed by their pool's gate stay
+  /// where `to` has another one, and are in the report. After an interruption the same call goes
+  /// on.
+  RebaseReport rebase_profiles(PoolId to, std::span<const std::string> names,
+                               const RebaseOptions& options);
+
+  /// Sets a tenant's limits in place of those it had, and counts what it has (reading its profiles
+  /// once); limits that are all absent end the counting. Less than it has is allowed: then it
+  /// cannot grow. Whoever would exceed a limit gets kQuota, and nothing of the call is written.
+  /// Throws kInvalidArgument (name, negative limit).
+  TenantRecord set_tenant(const std::string& name, const TenantLimits& limits);
+  [[nodiscard]] std::vector<TenantRecord> tenants() const;  ///< with limits, by name
+
+  /// Sets or takes away the time (seconds since 1970) from which on `expire` erases a profile.
+  /// Throws kNotFound, kInvalidArgument (a time before 1970).
+  void set_expiry(std::string_view name, std::optional<std::int64_t> expires);
+  [[nodiscard]] std::optional<std::int64_t> expiry(ProfileId id) const;
+  /// Erases people whose date is over, each as erase_profile does. Names are looked up by reading
+  /// all names once. Throws as erase_profile, kInterrupted; who was erased before stays erased.
+  ExpiryReport expire(const ExpiryOptions& options);
+
   /// Removes a profile, and its own segments that nobody else reads, with their files. False when
   /// there was none. While a backup runs their files stay; the next writing call or opening for
   /// writing deletes them. Throws kIo when a file cannot be deleted: the profile is gone then, and
@@ -335,6 +385,16 @@ class Store {
   /// kAlreadyExists. Nothing is stored on failure, but complete objects may stay for the next try.
   ProfileRecord import_profile(const std::string& path, const std::string& rename = {},
                                OnExisting on_existing = OnExisting::kRefuse);
+
+  /// Writes many profiles with all that they need as one file (docs/formats/selection.md),
+  /// atomically and in one pass. Throws kNotFound (a name, or nobody at all), kCorrupt, kIo,
+  /// kDiskFull. Meanwhile no object file is deleted.
+  SelectionSums export_profiles(const ProfileSelection& selection, const std::string& path) const;
+  /// Reads such a file, checks all of it, and stores its profiles in one transaction: a damaged
+  /// file, one taken name (kRefuse), a quota, and nothing is stored. Throws as import_profile and
+  /// put_profiles.
+  SelectionSums import_profiles(const std::string& path,
+                                OnExisting on_existing = OnExisting::kRefuse);
 
   /// Encrypts what will be written about people from now on, with StoreOptions::key: names, masks,
   /// schedules, rights and own segments (docs/formats/keys.md). Pools and shared segments stay

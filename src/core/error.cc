@@ -32,6 +32,8 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "permission";
     case ErrorCode::kLocked:
       return "locked";
+    case ErrorCode::kQuota:
+      return "quota";
   }
   return "unknown";
 }

@@ -14,6 +14,42 @@
 namespace pema::train {
 namespace {
 
+/// Numbers of the adapters that are not retired, rising.
+std::vector<std::int64_t> kept_adapters(std::int64_t adapters, const BitMask& retired) {
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 0; i < adapters; ++i) {
+    if (i >= retired.size() || !retired.test(i)) kept.push_back(i);
+  }
+  return kept;
+}
+
+/// The mask over the whole pool of one over the adapters that were kept.
+BitMask spread(const BitMask& bits, std::int64_t adapters, std::span<const std::int64_t> kept) {
+  BitMask whole(bits.size() == 0 ? 0 : adapters);
+  for (const std::int64_t i : bits.indices()) whole.set(kept[static_cast<std::size_t>(i)]);
+  return whole;
+}
+
+std::vector<float> spread(const std::vector<float>& weights, std::int64_t adapters,
+                          std::span<const std::int64_t> kept) {
+  std::vector<float> whole(weights.empty() ? 0 : static_cast<std::size_t>(adapters), 0.0F);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    whole[static_cast<std::size_t>(kept[i])] = weights[i];
+  }
+  return whole;
+}
+
+ProfileMask spread(const ProfileMask& mask, std::int64_t adapters, const BitMask& retired) {
+  if (retired.none()) return mask;
+  const std::vector<std::int64_t> kept = kept_adapters(adapters, retired);
+  ProfileMask whole;
+  whole.down = spread(mask.down, adapters, kept);
+  whole.up = spread(mask.up, adapters, kept);
+  whole.down_weights = spread(mask.down_weights, adapters, kept);
+  whole.up_weights = spread(mask.up_weights, adapters, kept);
+  return whole;
+}
+
 /// A pool's adapters as two matrices, and its algebra.
 struct PoolMatrices {
   at::Tensor down;  ///< A [N*r, d]
@@ -23,8 +59,9 @@ struct PoolMatrices {
   Algebra algebra = Algebra::kMixture;
   double mask_scale = 1;
 
-  explicit PoolMatrices(const Pool& pool)
-      : adapters(pool.info().adapters),
+  /// Without the adapters that are `retired`.
+  PoolMatrices(const Pool& pool, const BitMask& retired)
+      : adapters(pool.info().adapters - retired.popcount()),
         rank(pool.info().rank),
         algebra(pool.info().algebra),
         mask_scale(pool.info().mask_scale) {
@@ -36,6 +73,14 @@ struct PoolMatrices {
     }
     down = at::cat(downs);
     up = at::cat(ups);
+    if (retired.none()) return;
+    std::vector<std::int64_t> rows;
+    for (const std::int64_t adapter : kept_adapters(pool.info().adapters, retired)) {
+      for (std::int64_t row = 0; row < rank; ++row) rows.push_back(adapter * rank + row);
+    }
+    const at::Tensor index = at::tensor(rows, at::TensorOptions().dtype(at::kLong));
+    down = down.index_select(0, index);
+    up = up.index_select(0, index);
   }
 
   [[nodiscard]] std::int64_t sides() const { return algebra == Algebra::kSeparate ? 2 : 1; }
@@ -108,7 +153,7 @@ FittedMask fit_mask(const Base& base, const Pool& pool, std::span<const Samples>
   const ThreadScope threads;
   const OptimiserOptions& optimiser = options.optimiser;
   const VocabularyLoss loss(base, train, dev, optimiser.vocabulary, optimiser.interpolation);
-  const PoolMatrices matrices(pool);
+  const PoolMatrices matrices(pool, options.retired);
   const at::Tensor train_base = with_shared(loss.train(), pool.shared());
   const at::Tensor dev_base = with_shared(loss.dev(), pool.shared());
   const MaskRule rule{options.estimator, options.k, options.temperature};
@@ -138,7 +183,8 @@ FittedMask fit_mask(const Base& base, const Pool& pool, std::span<const Samples>
     };
   }
   const std::int64_t epochs = fit(plan, generator).epochs;
-  return {to_profile(final_mask(), options.soft), epochs};
+  return {spread(to_profile(final_mask(), options.soft), pool.info().adapters, options.retired),
+          epochs};
 }
 
 }  // namespace

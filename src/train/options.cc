@@ -72,8 +72,13 @@ void MaskOptions::validate(std::int64_t adapters) const {
   optimiser.validate();
   check_range(temperature, 1e-3, 1e3, "temperature");
   check_range(initial_deviation, 0, 100, "initial_deviation");
-  PEMA_CHECK(k >= 0 && k <= adapters, kInvalidArgument, "k is ", k, "; the pool has ", adapters,
-             " adapters");
+  PEMA_CHECK(retired.size() <= adapters, kInvalidArgument, "retired is over ", retired.size(),
+             " adapters; the pool has ", adapters);
+  const std::int64_t left = adapters - retired.popcount();
+  PEMA_CHECK(left > 0, kInvalidArgument, "all of the pool's ", adapters,
+             " adapters are retired, there is nothing to mask");
+  PEMA_CHECK(k >= 0 && k <= left, kInvalidArgument, "k is ", k, "; the pool has ", left,
+             " adapters that are not retired");
   PEMA_CHECK(soft || k > 0 || estimator == MaskEstimator::kStraightThrough, kInvalidArgument,
              "the ", to_string(estimator), " estimator needs k, the number of adapters to choose");
 }

@@ -112,6 +112,39 @@ TEST_F(MaskLearner, SeparateAlgebraLearnsTwoSides) {
   }
 }
 
+TEST_F(MaskLearner, RetiredAdaptersAreNeverSelected) {
+  const std::vector<std::int64_t> wanted = truth_.indices();
+  const auto check = [&](MaskOptions how, Algebra algebra) {
+    SCOPED_TRACE(message(to_string(how.estimator), how.soft ? ", soft" : ""));
+    how.retired = BitMask::from_indices(kAdapters, std::vector<std::int64_t>{wanted[0], wanted[3]});
+    const ProfileMask mask = learnt(pool(algebra, 0.2), how);
+    ASSERT_EQ(mask.size(), kAdapters);
+    for (const std::int64_t retired : how.retired.indices()) {
+      EXPECT_EQ(mask.weight(retired, false), 0.0F);
+      if (algebra == Algebra::kSeparate) {
+        EXPECT_EQ(mask.weight(retired, true), 0.0F);
+      }
+    }
+    EXPECT_GT(how.soft ? kAdapters : mask.down.popcount(), 0);
+  };
+  MaskOptions soft = options(MaskEstimator::kStraightThrough, 0);
+  soft.soft = true;
+  check(options(MaskEstimator::kStraightThrough, 0), Algebra::kMixture);
+  check(options(MaskEstimator::kGumbelTopK, 8), Algebra::kMixture);
+  check(options(MaskEstimator::kSoftTopK, 8), Algebra::kMixture);
+  check(options(MaskEstimator::kStraightThrough, 0), Algebra::kSeparate);
+  check(soft, Algebra::kMixture);
+}
+
+TEST_F(MaskLearner, APoolOfRetiredAdaptersIsRefused) {
+  MaskOptions how = options(MaskEstimator::kGumbelTopK, 8);
+  how.retired = BitMask(kAdapters);
+  for (std::int64_t i = 0; i < kAdapters - 7; ++i) how.retired.set(i);
+  expect_error(ErrorCode::kInvalidArgument, [&] { (void)learnt(pool(), how); }, "not retired");
+  for (std::int64_t i = 0; i < kAdapters; ++i) how.retired.set(i);
+  expect_error(ErrorCode::kInvalidArgument, [&] { (void)learnt(pool(), how); }, "retired");
+}
+
 TEST_F(MaskLearner, TheSharedAdapterIsAlwaysOn) {
   // The shared adapter is adapter 0, which the person uses: the mask leaves it to the shared one.
   const AdapterBlockView& view = adapters_->view();

@@ -48,6 +48,7 @@ Json pool_json(const PoolRecord& pool) {
       pool.shared_object.is_zero() ? Json() : Json(pool.shared_object.hex());
   document["gate_object"] = pool.gate_object.is_zero() ? Json() : Json(pool.gate_object.hex());
   document["block_objects"] = std::move(blocks);
+  document["retired"] = pool.retired.indices();
   const Json recipe = Json::parse(pool.info.recipe, nullptr, false);
   document["recipe"] = recipe.is_discarded() ? Json(pool.info.recipe) : recipe;
   return document;
@@ -93,6 +94,11 @@ int run_show(Context& context, const PoolOptions& options) {
               to_string(pool.info.form), ", ", to_string(pool.info.algebra), ", site ",
               to_string(pool.info.site), "\nrecipe     ", printable(recipe_line(pool.info)), "\n");
   for (const Digest& block : pool.block_objects) text += "block      " + block.hex() + "\n";
+  for (const std::int64_t adapter : pool.retired.indices()) {
+    const std::int64_t users = store.pool_users(pool.id, adapter, {}, 0).profiles;
+    text += message("retired    adapter ", adapter, ", still selected by ", users,
+                    users == 1 ? " profile\n" : " profiles\n");
+  }
   print(text);
   return 0;
 }
@@ -166,6 +172,8 @@ void add_pool(Command app, Context& context) {
       "Whom it would change if the pool or the adapter went.\n\nExamples:\n  pema pool users demo\n"
       "  pema pool users demo --adapter 17 --limit 20 --json");
   uses.runs(context, [&context, users] { return run_users(context, *users); });
+
+  add_pool_upkeep(group, context);
 
   const Command verify =
       group.add("verify", "Hash every object of the store again and check the registry");

@@ -135,6 +135,9 @@ void add_profile(Command app, Context& context) {
 
   add_profile_rm(group, context);
   add_profile_bundle(group, context);
+  add_profile_pack(group, context);
+  add_profile_rebase(group, context);
+  add_profile_expire(group, context);
 }
 
 }  // namespace pema::tools

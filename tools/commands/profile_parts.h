@@ -12,6 +12,15 @@ class Context;
 /// Adds `export` and `import` to the group `profile`.
 void add_profile_bundle(Command group, Context& context);
 
+/// Adds `expire` to the group `profile`.
+void add_profile_expire(Command group, Context& context);
+
+/// Adds `pack` and `unpack` to the group `profile`.
+void add_profile_pack(Command group, Context& context);
+
+/// Adds `rebase` to the group `profile`.
+void add_profile_rebase(Command group, Context& context);
+
 /// Adds `rm` to the group `profile`.
 void add_profile_rm(Command group, Context& context);
 

@@ -6,6 +6,7 @@
 #include "tools/commands/memory_add.h"
 #include "tools/commands/profile_parts.h"
 #include "tools/terminal/text_format.h"
+#include "tools/terminal/time_text.h"
 
 namespace pema::tools {
 namespace {
@@ -85,6 +86,8 @@ Json profile_json(const Store& store, const ProfileRecord& profile) {
   }
   document["mask"] = mask_json(profile.mask);
   document["schedule"] = schedule_json(profile.schedule);
+  const std::optional<std::int64_t> expires = store.expiry(profile.id);
+  document["expires"] = expires ? Json(format_time(*expires)) : Json();
   document["segments"] = Json::array();
   for (const SegmentId id : profile.segments) {
     document["segments"].push_back(segment_json(segment_of(store, id)));
@@ -104,6 +107,9 @@ std::string profile_text(const Store& store, const ProfileRecord& profile) {
       schedule.lambda_own, ", shared memory ", schedule.lambda_shared, " (", schedule.neighbours,
       " neighbours, temperature ", schedule.temperature, ")\n",
       schedule.gate ? "gate       the pool's weighs the sources instead of the lambdas\n" : "");
+  if (const auto expires = store.expiry(profile.id)) {
+    text += "expires    " + format_time(*expires) + "\n";
+  }
   for (const SegmentId id : profile.segments) {
     const SegmentRecord segment = segment_of(store, id);
     text += message("reads      ",

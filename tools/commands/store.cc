@@ -317,6 +317,7 @@ void add_store(Command app, Context& context) {
   add_store_key(group, context);
   add_backups(group, context, arguments);
   add_store_copy(group, context);
+  add_store_tenants(group, context);
 }
 
 }  // namespace pema::tools

@@ -83,12 +83,14 @@ train::RefitMask learn_person_mask(Workshop& shop, const PoolRecord& pool,
              to_string(pool.info.site), " features, these are ", to_string(shop.site),
              "; take the texts' features at the pool's site");
   const auto adapters = shop.store.load_pool(pool.id);
+  train::MaskOptions how = options;
+  how.retired = pool.retired;
   if (refit) {
-    return train::refit_mask(shop.base(), *adapters, person.train.view(), person.dev.view(),
-                             options, shop.progress);
+    return train::refit_mask(shop.base(), *adapters, person.train.view(), person.dev.view(), how,
+                             shop.progress);
   }
   const ProfileMask mask = train::learn_mask(shop.base(), *adapters, person.train.view(),
-                                             person.dev.view(), options, shop.progress);
+                                             person.dev.view(), how, shop.progress);
   return {mask, mask};
 }
 

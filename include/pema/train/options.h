@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "pema/mask.h"
+
 namespace pema::train {
 
 /// Adam on the mean cross entropy of the residual form (design.md section 3). The defaults are the
@@ -64,6 +66,8 @@ struct MaskOptions {
   /// Deviation of the normal logits that a mask starts from: small ones flip soon.
   double initial_deviation = 0.01;
   OptimiserOptions optimiser = OptimiserOptions::for_masks();
+  /// Adapters that the mask may not select (PoolRecord::retired); they are left out of training.
+  BitMask retired = {};
 
   /// Throws kInvalidArgument, naming the field; `adapters` is N.
   void validate(std::int64_t adapters) const;
