@@ -26,7 +26,10 @@ TEST_P(Rebase, OutputsStayTheSameBits) {
   TemporaryFolder folder;
   Store store = Store::open(folder.file("store"), OpenMode::kCreate);
   store.put_model(model.info, "tiny.gguf");
-  const auto small = random_pool(model, {.form = which.form, .algebra = which.algebra});
+  PoolInfo info;
+  info.form = which.form;
+  info.algebra = which.algebra;
+  const auto small = random_pool(model, info);
   const PoolRecord old = store.put_pool("main", *small);
   std::vector<std::shared_ptr<const AdapterBlock>> blocks(small->blocks().begin(),
                                                           small->blocks().end());

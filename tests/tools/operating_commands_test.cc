@@ -134,7 +134,8 @@ TEST_F(OperatingCommands, PeopleWhoseTimeIsOverAreErased) {
   EXPECT_THAT(world_.pema({"store", "expire"}).out, HasSubstr("erased 0 of 0"));
   EXPECT_EQ(world_.pema({"profile", "expire", "bob", "--never"}).status, 0);
   EXPECT_TRUE(json({"profile", "show", "bob"})["expires"].is_null());
-  for (const char* wrong : {"1969-12-31", "2001-02-30", "2001-2-3", "soon", "2001-02-03T25:00", ""}) {
+  for (const char* wrong :
+       {"1969-12-31", "2001-02-30", "2001-2-3", "soon", "2001-02-03T25:00", ""}) {
     EXPECT_EQ(world_.pema({"profile", "expire", "bob", "--at", wrong}).status, 2) << wrong;
   }
   for (const char* wrong : {"90", "d", "0d", "-1d", "9999999999d"}) {

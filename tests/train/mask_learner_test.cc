@@ -140,9 +140,11 @@ TEST_F(MaskLearner, APoolOfRetiredAdaptersIsRefused) {
   MaskOptions how = options(MaskEstimator::kGumbelTopK, 8);
   how.retired = BitMask(kAdapters);
   for (std::int64_t i = 0; i < kAdapters - 7; ++i) how.retired.set(i);
-  expect_error(ErrorCode::kInvalidArgument, [&] { (void)learnt(pool(), how); }, "not retired");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { (void)learnt(pool(), how); }, "not retired");
   for (std::int64_t i = 0; i < kAdapters; ++i) how.retired.set(i);
-  expect_error(ErrorCode::kInvalidArgument, [&] { (void)learnt(pool(), how); }, "retired");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { (void)learnt(pool(), how); }, "retired");
 }
 
 TEST_F(MaskLearner, TheSharedAdapterIsAlwaysOn) {
