@@ -46,9 +46,9 @@ struct ProfileReader::Impl {
         database(registry.database()),
         resident(options.resident_bytes),
         fresh_for(options.fresh_milliseconds) {
-    PEMA_CHECK(options.resident_bytes >= 0 && options.mapped_bytes >= 0 &&
-                   options.fresh_milliseconds >= 0,
-               kInvalidArgument, "a reader's memory and its patience are at least 0");
+    PEMA_CHECK(
+        options.resident_bytes >= 0 && options.mapped_bytes >= 0 && options.fresh_milliseconds >= 0,
+        kInvalidArgument, "a reader's memory and its patience are at least 0");
     if (registry.file() != nullptr) {
       // Each page that is looked at would be checked cell by cell; what is read is checked as it is
       // decoded.
@@ -203,7 +203,7 @@ struct ProfileReader::Impl {
   ResidentProfiles resident;
   std::chrono::milliseconds fresh_for;
   Clock::time_point taken;  ///< the snapshot
-  bool held = false;  ///< a snapshot
+  bool held = false;        ///< a snapshot
   std::int64_t last_change = 0;
   ReaderStats stats;
   std::optional<Query> by_name;
