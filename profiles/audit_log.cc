@@ -104,8 +104,7 @@ class Chain {
     }
     const Digest hash = row.digest(2);
     // After a gap only what follows the first event behind it can be compared.
-    if (sequence == head().sequence + 1 &&
-        hash != event_hash(head().hash, sequence, row.blob(1))) {
+    if (sequence == head().sequence + 1 && hash != event_hash(head().hash, sequence, row.blob(1))) {
       damage(what, "or the one before it was changed: its hash is another one");
     }
     report_.head = {sequence, hash};
@@ -166,8 +165,7 @@ AuditHead append_event(sql::Database& database, AuditKind kind, Role role, std::
   event.milliseconds = now_milliseconds();
   const std::vector<std::byte> bytes = encode_event(event);
   const AuditHead head{before.sequence + 1, event_hash(before.hash, before.sequence + 1, bytes)};
-  sql::Query row =
-      database.query("INSERT INTO audit (sequence, event, hash) VALUES (?1, ?2, ?3)");
+  sql::Query row = database.query("INSERT INTO audit (sequence, event, hash) VALUES (?1, ?2, ?3)");
   row->bind(1, head.sequence).bind(2, bytes).bind(3, head.hash).run();
   note_given(database, head.sequence);
   return head;

@@ -18,8 +18,8 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 }  // namespace
 
 ObjectCopy::ObjectCopy(const ObjectFolder& source, const std::string& target,
-                       const std::string& previous, bool link, core::Pace& pace,
-                       Progress* progress, CopySums& sums)
+                       const std::string& previous, bool link, core::Pace& pace, Progress* progress,
+                       CopySums& sums)
     : source_(source),
       objects_(target + "/objects"),
       previous_(previous.empty() ? std::string() : previous + "/objects"),

@@ -66,9 +66,10 @@ std::vector<std::int64_t> ProfileBatch::numbers_of(std::span<const Entry* const>
       },
       [&](std::int64_t, const sql::Statement& row) {
         const std::string name = row.text(0);
-        const auto found = std::lower_bound(
-            entries.begin(), entries.end(), name,
-            [&](const Entry* entry, const std::string& wanted) { return name_of(*entry) < wanted; });
+        const auto found = std::lower_bound(entries.begin(), entries.end(), name,
+                                            [&](const Entry* entry, const std::string& wanted) {
+                                              return name_of(*entry) < wanted;
+                                            });
         PEMA_ASSERT(found != entries.end());
         numbers[static_cast<std::size_t>(found - entries.begin())] = row.integer(1);
       });
@@ -82,7 +83,9 @@ std::vector<std::int64_t> ProfileBatch::new_generations(std::span<const Entry* c
   if (database.integer("SELECT EXISTS (SELECT 1 FROM removed)") == 0) return generations;
   database.for_each(
       "DELETE FROM removed WHERE name_hash = ?1 RETURNING generation", std::ssize(entries),
-      [&](std::int64_t i, sql::Statement& row) { row.bind(1, name_hash(name_of(*entries[at(i)]))); },
+      [&](std::int64_t i, sql::Statement& row) {
+        row.bind(1, name_hash(name_of(*entries[at(i)])));
+      },
       [&](std::int64_t i, const sql::Statement& row) {
         generations[at(i)] = std::max(row.integer(0), floor) + 1;
       });
@@ -137,15 +140,16 @@ void ProfileBatch::replace_many(std::span<const Entry* const> entries) {
     count_segments(*entries[i]);
     changed_.push_back(rows[i].id);
   }
-  database.for_each("UPDATE profile SET generation = ?2, setting = ?3, data = ?4 WHERE id = ?1",
-                    std::ssize(entries),
-                    [&](std::int64_t i, sql::Statement& row) {
-                      row.bind(1, rows[at(i)].id)
-                          .bind(2, rows[at(i)].generation + 1)
-                          .bind(3, entries[at(i)]->use->setting.id)
-                          .bind_view(4, data_of(*entries[at(i)]));
-                    },
-                    no_rows);
+  database.for_each(
+      "UPDATE profile SET generation = ?2, setting = ?3, data = ?4 WHERE id = ?1",
+      std::ssize(entries),
+      [&](std::int64_t i, sql::Statement& row) {
+        row.bind(1, rows[at(i)].id)
+            .bind(2, rows[at(i)].generation + 1)
+            .bind(3, entries[at(i)]->use->setting.id)
+            .bind_view(4, data_of(*entries[at(i)]));
+      },
+      no_rows);
 }
 
 }  // namespace pema::profiles

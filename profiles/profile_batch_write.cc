@@ -186,10 +186,13 @@ void note_changes(sql::Database& database, std::span<const std::int64_t> profile
   const bool all = std::ssize(profiles) >= kKeptChanges;
   {
     constexpr std::int64_t kAny[] = {0};
-    const std::span<const std::int64_t> noted = all ? std::span<const std::int64_t>(kAny) : profiles;
+    const std::span<const std::int64_t> noted =
+        all ? std::span<const std::int64_t>(kAny) : profiles;
     database.for_each(
         "INSERT INTO change (profile) VALUES (?1)", std::ssize(noted),
-        [&](std::int64_t i, sql::Statement& row) { row.bind(1, noted[static_cast<std::size_t>(i)]); },
+        [&](std::int64_t i, sql::Statement& row) {
+          row.bind(1, noted[static_cast<std::size_t>(i)]);
+        },
         [](std::int64_t, const sql::Statement&) {});
   }
   sql::Query old = database.query(

@@ -26,8 +26,10 @@ std::string address_file(const std::string& folder) { return folder + "/registry
 std::string encode_address(const RegistryAddress& address) {
   PEMA_CHECK(postgres::is_connection_string(address.url) && printable(address.url) &&
                  address.url.size() <= kMaxAddressBytes,
-             kInvalidArgument, "the address of a registry is postgresql://USER@HOST:PORT/DATABASE, "
-             "without spaces and of at most ", kMaxAddressBytes, " bytes");
+             kInvalidArgument,
+             "the address of a registry is postgresql://USER@HOST:PORT/DATABASE, "
+             "without spaces and of at most ",
+             kMaxAddressBytes, " bytes");
   return address.url + "\n" + address.mark.hex() + "\n";
 }
 

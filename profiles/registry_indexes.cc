@@ -33,7 +33,8 @@ RecallIndexRecord read_index(const sql::Query& row) {
 }  // namespace
 
 void Registry::doom(const Digest& object) {
-  sql::Query query = database_.query("INSERT INTO doomed (object) VALUES (?1) ON CONFLICT DO NOTHING");
+  sql::Query query =
+      database_.query("INSERT INTO doomed (object) VALUES (?1) ON CONFLICT DO NOTHING");
   query->bind(1, object).run();
   doomed_.push_back(object);
 }

@@ -22,9 +22,10 @@ void Registry::encrypt(const std::shared_ptr<const MasterKey>& master) {
   PEMA_CHECK(master != nullptr, kInvalidArgument,
              "encrypting a store needs its master key; open the store with one");
   PEMA_CHECK(!encrypted(), kAlreadyExists, folder_, ": the store is encrypted already");
-  PEMA_CHECK(file() != nullptr, kUnsupported, database_.path(),
-             ": tables in PostgreSQL are not encrypted by pema, whose keys.db is one machine's "
-             "file; encrypt the server's disk, or keep people who need it in a store of registry.db");
+  PEMA_CHECK(
+      file() != nullptr, kUnsupported, database_.path(),
+      ": tables in PostgreSQL are not encrypted by pema, whose keys.db is one machine's "
+      "file; encrypt the server's disk, or keep people who need it in a store of registry.db");
   const auto check_empty = [&] {
     PEMA_CHECK(database_.integer("SELECT EXISTS (SELECT 1 FROM profile) OR "
                                  "EXISTS (SELECT 1 FROM segment WHERE kind = 0)") == 0,
@@ -59,7 +60,8 @@ std::unique_ptr<sql::Transaction> Registry::begin_keys() {
 }
 
 void Registry::doom_key(std::int64_t id) {
-  sql::Query row = database_.query("INSERT INTO doomed_key (id) VALUES (?1) ON CONFLICT DO NOTHING");
+  sql::Query row =
+      database_.query("INSERT INTO doomed_key (id) VALUES (?1) ON CONFLICT DO NOTHING");
   row->bind(1, id).run();
 }
 

@@ -136,8 +136,7 @@ bool Registry::remove_profile(std::string_view name) {
   const std::string what = "profile '" + std::string(name) + "'";
   std::int64_t id = 0;
   {
-    sql::Query row =
-        database_.query("DELETE FROM profile_name WHERE name = ?1 RETURNING profile");
+    sql::Query row = database_.query("DELETE FROM profile_name WHERE name = ?1 RETURNING profile");
     if (!row->bind(1, std::string_view(stored)).step()) return false;
     id = row->integer(0);
     row->run();

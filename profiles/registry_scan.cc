@@ -93,10 +93,9 @@ std::vector<std::string> Registry::profile_names(std::span<const ProfileId> ids)
     wanted.erase(found);
     return !wanted.empty();
   };
-  sql::read_pages(
-      database_,
-      "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
-      std::string(), take);
+  sql::read_pages(database_,
+                  "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
+                  std::string(), take);
   return names;
 }
 
@@ -138,9 +137,8 @@ PoolUsers Registry::pool_users(PoolId pool, std::string_view after, std::int64_t
   check_limit(limit);
   PoolUsers users;
   {
-    sql::Query count =
-        database_.query(
-            "SELECT CAST(coalesce(sum(profiles), 0) AS bigint) FROM setting WHERE pool IS ?1");
+    sql::Query count = database_.query(
+        "SELECT CAST(coalesce(sum(profiles), 0) AS bigint) FROM setting WHERE pool IS ?1");
     if (count->bind(1, pool.value).step()) users.profiles = count->integer(0);
   }
   if (users.profiles == 0) return users;
@@ -182,10 +180,9 @@ PoolUsers Registry::adapter_users(PoolId pool, std::int64_t adapter, std::string
     }
     return std::ssize(users.names) < limit;
   };
-  sql::read_pages(
-      database_,
-      "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
-      after.empty() ? std::string() : stored_name(after), take);
+  sql::read_pages(database_,
+                  "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
+                  after.empty() ? std::string() : stored_name(after), take);
   return users;
 }
 

@@ -22,9 +22,10 @@ class Copy {
                  sums_) {}
 
   CopySums run() {
-    PEMA_CHECK(source_.file() != nullptr, kUnsupported, source_.folder(),
-               ": tables in PostgreSQL are backed up by PostgreSQL: pg_dump or base backups, and "
-               "then the folder objects; `pema store copy` makes a store of its own folder from it");
+    PEMA_CHECK(
+        source_.file() != nullptr, kUnsupported, source_.folder(),
+        ": tables in PostgreSQL are backed up by PostgreSQL: pg_dump or base backups, and "
+        "then the folder objects; `pema store copy` makes a store of its own folder from it");
     prepare();
     std::vector<NamedObject> named;
     {

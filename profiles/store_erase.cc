@@ -26,6 +26,11 @@ struct Hooks {
   std::function<bool(const ProfileRecord&)> still;
 };
 
+/// What a server keeps and no statement takes away.
+ErasedPlace kept_by_server(ErasurePlace place, const char* note) {
+  return {.place = place, .state = ErasureState::kKept, .note = note};
+}
+
 /// One profile on its way out of one store.
 class Erasure {
  public:
@@ -181,11 +186,9 @@ class Erasure {
 
   ErasedPlace log() {
     if (registry_.file() == nullptr) {
-      return {.place = ErasurePlace::kLog,
-              .state = ErasureState::kKept,
-              .note =
-                  "PostgreSQL's write-ahead log holds the deleted rows until it is recycled, its "
-                  "archive and base backups as long as they are kept"};
+      return kept_by_server(ErasurePlace::kLog,
+                            "PostgreSQL's write-ahead log holds the deleted rows until it is "
+                            "recycled, its archive and base backups as long as they are kept");
     }
     if (registry_.empty_erased_log()) {
       return {.place = ErasurePlace::kLog, .state = ErasureState::kErased};
@@ -199,11 +202,9 @@ class Erasure {
 
   ErasedPlace free_space() {
     if (registry_.file() == nullptr) {
-      return {.place = ErasurePlace::kFreeSpace,
-              .state = ErasureState::kKept,
-              .note =
-                  "deleted rows stay in PostgreSQL's pages until others take their room; VACUUM "
-                  "FULL profile, profile_name writes the tables anew"};
+      return kept_by_server(ErasurePlace::kFreeSpace,
+                            "deleted rows stay in PostgreSQL's pages until others take their room; "
+                            "VACUUM FULL profile, profile_name writes the tables anew");
     }
     ErasedPlace entry{.place = ErasurePlace::kFreeSpace, .state = ErasureState::kErased};
     entry.note = swept_file_
@@ -221,9 +222,8 @@ class Erasure {
 
   ErasedPlace memory() {
     if (registry_.file() == nullptr) {
-      return {.place = ErasurePlace::kStoreMemory,
-              .state = ErasureState::kKept,
-              .note = "freed memory of libpq is not zeroed; it goes with the process"};
+      return kept_by_server(ErasurePlace::kStoreMemory,
+                            "freed memory of libpq is not zeroed; it goes with the process");
     }
     ErasedPlace entry{.place = ErasurePlace::kStoreMemory, .state = ErasureState::kErased};
     entry.note = "a ProfileReader forgets her as soon as it looks anybody up or is refreshed";

@@ -73,12 +73,14 @@ class Move {
   void check() {
     const bool from_file = source_.file() != nullptr;
     PEMA_CHECK(from_file != into_file(), kUnsupported, source_.folder(),
-               from_file ? ": give the address of the PostgreSQL database to copy into (--registry); "
-                           "a copy in files is what `pema store backup` makes"
-                         : ": from PostgreSQL to PostgreSQL is what pg_dump does; leave out the "
-                           "address to copy into files");
-    PEMA_CHECK(!source_.encrypted(), kUnsupported, source_.folder(),
-               ": is encrypted, and tables in PostgreSQL are not; such a store stays in its folder");
+               from_file
+                   ? ": give the address of the PostgreSQL database to copy into (--registry); "
+                     "a copy in files is what `pema store backup` makes"
+                   : ": from PostgreSQL to PostgreSQL is what pg_dump does; leave out the "
+                     "address to copy into files");
+    PEMA_CHECK(
+        !source_.encrypted(), kUnsupported, source_.folder(),
+        ": is encrypted, and tables in PostgreSQL are not; such a store stays in its folder");
     PEMA_CHECK(!store_is_in(to_), kAlreadyExists, to_,
                ": there is a store here; copy into another folder");
   }

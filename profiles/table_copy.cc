@@ -39,9 +39,7 @@ struct Binding {
   void operator()(std::monostate) const { statement.bind_null(index); }
   void operator()(std::int64_t value) const { statement.bind(index, value); }
   void operator()(double value) const { statement.bind(index, value); }
-  void operator()(const std::string& text) const {
-    statement.bind(index, std::string_view(text));
-  }
+  void operator()(const std::string& text) const { statement.bind(index, std::string_view(text)); }
   void operator()(const std::vector<std::byte>& blob) const {
     statement.bind(index, std::span<const std::byte>(blob));
   }
@@ -188,8 +186,8 @@ std::int64_t last_number(sql::Database& database, const TableInfo& table) {
     PEMA_ASSERT(row->step());
     sequence = row->text(0);
   }
-  return database.integer("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM " +
-                          sequence);
+  return database.integer(
+      "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM " + sequence);
 }
 
 void set_last_number(sql::Database& database, const TableInfo& table, std::int64_t last) {

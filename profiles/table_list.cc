@@ -20,8 +20,7 @@ ColumnType type_of(const std::string& name) {
 
 void read_columns(sqlite::Database& database, TableInfo& table) {
   std::map<std::int64_t, std::size_t> key;
-  sql::Query row =
-      database.query("SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid");
+  sql::Query row = database.query("SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid");
   row->bind(1, std::string_view(table.name));
   while (row->step()) {
     if (row->integer(2) > 0) key[row->integer(2)] = table.columns.size();

@@ -94,14 +94,13 @@ class Walk {
   void read_names() {
     std::vector<std::int64_t> named;
     named.reserve(rows_.size());
-    sql::read_pages(
-        database_,
-        "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
-        std::string(), [&](const Statement& row) {
-          named.push_back(row.integer(1));
-          read_name(named.back(), row.text(0));
-          return true;
-        });
+    sql::read_pages(database_,
+                    "SELECT name, profile FROM profile_name WHERE name > ?1 ORDER BY name LIMIT ?2",
+                    std::string(), [&](const Statement& row) {
+                      named.push_back(row.integer(1));
+                      read_name(named.back(), row.text(0));
+                      return true;
+                    });
     std::sort(named.begin(), named.end());
     for (std::size_t i = 1; i < named.size(); ++i) {
       if (named[i] == named[i - 1]) {

@@ -84,7 +84,8 @@ bool holds_password(const std::string& connection_string) {
   for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr;
        ++option) {
     const std::string_view keyword = option->keyword;
-    found = found || ((keyword == "password" || keyword == "sslpassword") && option->val != nullptr);
+    found =
+        found || ((keyword == "password" || keyword == "sslpassword") && option->val != nullptr);
   }
   PQconninfoFree(options);
   return found;

@@ -26,7 +26,8 @@ void Statement::run_again() {
 }
 
 std::int64_t Statement::run_for_integer() {
-  PEMA_CHECK(step(), kCorrupt, "a statement that gives a row gave none; restore the registry from "
+  PEMA_CHECK(step(), kCorrupt,
+             "a statement that gives a row gave none; restore the registry from "
              "a backup");
   const std::int64_t value = integer(0);
   run();

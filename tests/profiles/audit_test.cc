@@ -26,9 +26,7 @@ struct AuditTest : ::testing::Test {
     ASSERT_TRUE(store.remove_profile("bob"));
     ASSERT_TRUE(store.erase_profile("ada", {}).found);
   }
-  void change(const std::string& sql) {
-    change_tables(tiny.path, sql);
-  }
+  void change(const std::string& sql) { change_tables(tiny.path, sql); }
   std::vector<std::string> damaged(const AuditHead& noted = {}) {
     std::vector<std::string> places;
     for (const Damage& damage : store.verify_audit(noted).damages) places.push_back(damage.what);

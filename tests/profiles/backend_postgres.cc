@@ -37,8 +37,8 @@ StoreOptions new_store(StoreOptions options) {
 bool on_postgres() noexcept { return true; }
 
 std::unique_ptr<profiles::sql::Database> tables_of(const std::string& folder) {
-  return std::make_unique<Database>(
-      profiles::read_address(profiles::address_file(folder)).url, OpenMode::kReadWrite);
+  return std::make_unique<Database>(profiles::read_address(profiles::address_file(folder)).url,
+                                    OpenMode::kReadWrite);
 }
 
 }  // namespace pema::test

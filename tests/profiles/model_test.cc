@@ -148,9 +148,9 @@ struct ModelTest : ::testing::Test {
   void change_rights() {
     const auto there = model.people.find(some_name());
     if (there == model.people.end() || model.shared.empty()) return;
-    const SegmentId segment = std::next(model.shared.begin(), static_cast<std::ptrdiff_t>(
-                                                                  below(model.shared.size())))
-                                  ->second;
+    const SegmentId segment =
+        std::next(model.shared.begin(), static_cast<std::ptrdiff_t>(below(model.shared.size())))
+            ->second;
     const ProfileRecord before = *store->find_profile(there->first);
     ProfileDraft draft{before.name, before.pool, before.mask, before.schedule, {}, {}};
     std::set<SegmentId> rights(before.segments.begin(), before.segments.end());

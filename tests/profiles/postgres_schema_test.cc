@@ -160,8 +160,9 @@ TEST_F(PostgresSchemaTest, AMarkTellsWhoseTablesTheyAre) {
 
 TEST_F(PostgresSchemaTest, TheSchemaIsPlainAndItsHotTableHasNoForeignKeys) {
   const auto store = open_database(string, OpenMode::kCreate);
-  EXPECT_EQ(store->integer("SELECT count(*) FROM information_schema.table_constraints WHERE "
-                           "table_name IN ('profile', 'profile_name') AND constraint_type = 'FOREIGN KEY'"),
+  EXPECT_EQ(store->integer(
+                "SELECT count(*) FROM information_schema.table_constraints WHERE "
+                "table_name IN ('profile', 'profile_name') AND constraint_type = 'FOREIGN KEY'"),
             0);
   EXPECT_EQ(store->integer(
                 "SELECT count(*) FROM information_schema.routines WHERE routine_schema = 'public'"),

@@ -63,16 +63,13 @@ TEST_F(PostgresStoreTest, AFolderFindsItsOwnTablesOnly) {
   const std::string theirs = read_address(address_file(other.path)).url;
   expect_error(
       ErrorCode::kMismatch,
-      [&] {
-        static_cast<void>(Store::open(tiny.path, OpenMode::kReadOnly, {.registry = theirs}));
-      },
+      [&] { static_cast<void>(Store::open(tiny.path, OpenMode::kReadOnly, {.registry = theirs})); },
       "another store");
   const Store same = Store::open(tiny.path, OpenMode::kReadOnly,
                                  {.registry = url + "&application_name=elsewhere"});
   EXPECT_EQ(same.models().size(), 1U);
   expect_error(ErrorCode::kAlreadyExists, [&] {
-    static_cast<void>(
-        Store::open(tiny.folder.file("third"), OpenMode::kCreate, {.registry = url}));
+    static_cast<void>(Store::open(tiny.folder.file("third"), OpenMode::kCreate, {.registry = url}));
   });
 }
 
@@ -87,8 +84,9 @@ TEST_F(PostgresStoreTest, WhatItDoesNotOfferIsTold) {
   expect_error(
       ErrorCode::kUnsupported,
       [&] { static_cast<void>(store.backup(tiny.folder.file("backups"), {})); }, "pg_dump");
-  Store keyed = Store::open(tiny.path, OpenMode::kReadWrite,
-                            {.key = MasterKey::from_bytes(std::vector<std::byte>(32, std::byte{7}))});
+  Store keyed =
+      Store::open(tiny.path, OpenMode::kReadWrite,
+                  {.key = MasterKey::from_bytes(std::vector<std::byte>(32, std::byte{7}))});
   expect_error(ErrorCode::kUnsupported, [&] { keyed.encrypt(); });
 }
 

@@ -99,7 +99,8 @@ TEST_F(ProfileReaderTest, ALogOfChangesWithAGapForgetsEverything) {
   reader.preload();
   put("ada", 0.75);
   put("ada", 0.25);
-  change_tables(tiny.path, "DELETE FROM change WHERE sequence = (SELECT min(sequence) FROM change)");
+  change_tables(tiny.path,
+                "DELETE FROM change WHERE sequence = (SELECT min(sequence) FROM change)");
   reader.refresh();
   EXPECT_EQ(reader.stats().resident, 0);
   EXPECT_EQ(lambda(reader, "ada"), 0.25);

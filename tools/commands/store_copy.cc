@@ -65,7 +65,8 @@ void add_store_copy(Command group, Context& context) {
       .called("SIZE");
   copy.footer(
       "The copy is what the store is at this moment; others may use it meanwhile, but what they\n"
-      "write is not in the copy. Every row is read again and compared. A copy that was cut short is\n"
+      "write is not in the copy. Every row is read again and compared. A copy that was cut short "
+      "is\n"
       "no store; the next call makes it anew. --store is not used.\n\nExamples:\n"
       "  pema store copy ./pema-store /mnt/pema --registry postgresql://pema@db.example/pema\n"
       "  pema store copy /mnt/pema ./back");
