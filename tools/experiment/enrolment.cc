@@ -53,7 +53,9 @@ ProfileRecord store_profile(Workshop& shop, const std::string& name, PoolId pool
   lease.mask = mask;
   lease.mask_digest = mask.digest();
   if (own != nullptr) lease.own.push_back(own);
-  for (const SegmentId id : shared) lease.shared.push_back(shop.store.load_segment(id));
+  for (const SegmentId id : shared) {
+    for (auto& content : shop.store.load_list(id)) lease.shared.push_back(std::move(content));
+  }
 
   ProfileDraft draft;
   draft.name = name;
