@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "pema/error.h"
+#include "pema/segment_list.h"
 #include "profiles/bundle_meta.h"
 #include "profiles/name.h"
 #include "profiles/profile_codec.h"
@@ -82,9 +83,29 @@ int order_of(ObjectRole role) {
       return 3;
     case ObjectRole::kOwnSegment:
     case ObjectRole::kSharedSegment:
+    case ObjectRole::kAppended:
       return 4;
   }
   return 5;
+}
+
+/// Gives what was appended the name of its list, of which it must be a part.
+void join_list(const std::vector<BundleSegment>& before, BundleSegment& item,
+               const Unpacker& unpacker) {
+  unpacker.require(!before.empty() && before.back().kind == SegmentKind::kShared,
+                   "a segment was appended to nothing");
+  item.name = before.back().name;
+  check_same_kind(before.back().segment->info(), item.segment->info(), item.name);
+  for (auto other = before.rbegin();; ++other) {
+    unpacker.require(other->segment->digest() != item.segment->digest(),
+                     "a list has one content twice");
+    if (!other->appended) break;
+  }
+}
+
+bool has_lists(std::span<const BundleSegment> segments) {
+  return std::any_of(segments.begin(), segments.end(),
+                     [](const BundleSegment& item) { return item.appended; });
 }
 
 Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
@@ -117,18 +138,22 @@ Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
         break;
       }
       case ObjectRole::kOwnSegment:
-      case ObjectRole::kSharedSegment: {
+      case ObjectRole::kSharedSegment:
+      case ObjectRole::kAppended: {
+        const bool appended = object.role == static_cast<std::uint8_t>(ObjectRole::kAppended);
         const bool own = object.role == static_cast<std::uint8_t>(ObjectRole::kOwnSegment);
-        unpacker.require(own == object.name.empty(), "a segment has a wrong name");
-        if (!own) check_name(object.name, "segment name");
+        unpacker.require((own || appended) == object.name.empty(), "a segment has a wrong name");
+        if (!own && !appended) check_name(object.name, "segment name");
         const auto codebook_of = [&](const Digest& digest) {
           const auto found = inner.codebooks.find(digest);
           unpacker.require(found != inner.codebooks.end(), "a segment's codebook is missing");
           needed.insert(digest);
           return found->second;
         };
-        inner.segments.push_back({Segment::from_bytes(unpacker.next(object), codebook_of),
-                                  own ? SegmentKind::kOwn : SegmentKind::kShared, object.name});
+        BundleSegment item{Segment::from_bytes(unpacker.next(object), codebook_of),
+                           own ? SegmentKind::kOwn : SegmentKind::kShared, object.name, appended};
+        if (appended) join_list(inner.segments, item, unpacker);
+        inner.segments.push_back(std::move(item));
         const SegmentInfo& info = inner.segments.back().segment->info();
         unpacker.require(
             info.model == meta.model && info.hidden == meta.hidden && info.vocab == meta.vocab,
@@ -167,7 +192,9 @@ std::shared_ptr<const Pool> make_pool(const BundleMeta& meta, Inner& inner,
 }
 
 Bundle decode(std::span<const std::byte> bytes, const std::string& origin) {
-  const core::ObjectParts parts = core::parse_object(bytes, core::ObjectKind::kBundle, origin);
+  const bool lists = core::claims_kind(bytes, core::ObjectKind::kListBundle);
+  const core::ObjectParts parts = core::parse_object(
+      bytes, lists ? core::ObjectKind::kListBundle : core::ObjectKind::kBundle, origin);
   const auto meta = core::decode_metadata<BundleMeta>(parts.meta, origin);
   Unpacker unpacker(parts.sections.empty() ? std::span<const std::byte>{} : parts.sections[0],
                     origin);
@@ -182,6 +209,7 @@ Bundle decode(std::span<const std::byte> bytes, const std::string& origin) {
   bundle.pool_name = meta.pool_name;
   bundle.pool = make_pool(meta, inner, unpacker);
   bundle.segments = std::move(inner.segments);
+  unpacker.require(has_lists(bundle.segments) == lists, "its kind and its lists disagree");
   const bool needs_model = bundle.pool != nullptr || !bundle.segments.empty();
   unpacker.require(needs_model == !meta.model.is_zero(), "its base model is missing");
   unpacker.require(bundle.pool != nullptr || bundle.mask.size() == 0, "it has a mask but no pool");
@@ -238,8 +266,11 @@ std::vector<std::byte> encode_bundle(const Bundle& bundle) {
   }
   for (const BundleSegment& item : bundle.segments) {
     const bool own = item.kind == SegmentKind::kOwn;
-    packer.add(own ? ObjectRole::kOwnSegment : ObjectRole::kSharedSegment,
-               own ? std::string() : item.name, item.segment->digest(), item.segment->serialise());
+    const bool named = !own && !item.appended;
+    packer.add(own             ? ObjectRole::kOwnSegment
+               : item.appended ? ObjectRole::kAppended
+                               : ObjectRole::kSharedSegment,
+               named ? item.name : std::string(), item.segment->digest(), item.segment->bytes());
   }
   meta.objects = std::move(packer.objects);
   const std::vector<std::byte> encoded = core::encode_metadata(meta);
@@ -249,7 +280,9 @@ std::vector<std::byte> encode_bundle(const Bundle& bundle) {
              " bytes of mask and names and ", meta.objects.size(),
              " objects; a bundle holds at most ", core::kMaxMetaBytes, " and ", kMaxBundleObjects);
   const std::span<const std::byte> sections[] = {packer.section};
-  return core::build_object(core::ObjectKind::kBundle, encoded, sections);
+  const bool lists = has_lists(bundle.segments);
+  return core::build_object(lists ? core::ObjectKind::kListBundle : core::ObjectKind::kBundle,
+                            encoded, sections);
 }
 
 Bundle decode_bundle(std::span<const std::byte> bytes, const std::string& origin) {

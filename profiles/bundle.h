@@ -19,7 +19,8 @@ namespace pema::profiles {
 struct BundleSegment {
   std::shared_ptr<const Segment> segment;
   SegmentKind kind = SegmentKind::kOwn;
-  std::string name;  ///< of a shared segment
+  std::string name;       ///< of a shared segment
+  bool appended = false;  ///< to the one before, whose name it has
 };
 
 /// The contents of a bundle, checked.

@@ -54,6 +54,7 @@ enum class ObjectRole : std::uint8_t {
   kSharedSegment = 3,
   kGate = 4,      ///< lies behind the blocks
   kCodebook = 5,  ///< lies before the segments
+  kAppended = 6,  ///< to the shared segment before it, in kListBundle
 };
 
 /// One inner object. Objects lie one after the other, each at the next multiple of 64.

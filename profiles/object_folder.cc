@@ -90,17 +90,24 @@ std::string ObjectFolder::size_problem(const Digest& digest, std::int64_t bytes)
 }
 
 void ObjectFolder::put(const Digest& digest, std::span<const std::byte> bytes) const {
-  core::FileSystem& files = core::file_system();
   const std::string file = path(digest);
-  const std::string parent = core::folder_of(file);
-  if (!problem(digest).empty() || !settled(file)) {
-    make_folder(parent);
-    make_folder(incoming());
-    core::AtomicFile out(file, incoming());
-    out.write(bytes);
-    out.commit();
-  }
-  core::check_file(files.sync_folder(folder_), parent, "syncing the folder above it");
+  if (!problem(digest).empty() || !settled(file)) stage(digest, bytes)->commit();
+  settle();
+}
+
+std::unique_ptr<core::AtomicFile> ObjectFolder::stage(const Digest& digest,
+                                                      std::span<const std::byte> bytes) const {
+  const std::string file = path(digest);
+  make_folder(core::folder_of(file));
+  make_folder(incoming());
+  auto out = std::make_unique<core::AtomicFile>(file, incoming());
+  out->write(bytes);
+  out->sync();
+  return out;
+}
+
+void ObjectFolder::settle() const {
+  core::check_file(core::file_system().sync_folder(folder_), folder_, "syncing it");
 }
 
 void ObjectFolder::remove(const Digest& digest) const {

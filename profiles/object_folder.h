@@ -10,6 +10,10 @@
 
 #include "pema/digest.h"
 
+namespace pema::core {
+class AtomicFile;
+}  // namespace pema::core
+
 namespace pema::profiles {
 
 /// A lock on all deletions of a folder `objects/`, held while a backup copies what its snapshot
@@ -54,6 +58,14 @@ class ObjectFolder {
   /// storing an object again repairs a damaged file. On return file and names survive a power cut,
   /// also when somebody else wrote them. Throws kDiskFull or kIo.
   void put(const Digest& digest, std::span<const std::byte> bytes) const;
+  /// Writes and syncs `bytes`, whose digest the caller vouches for, under a temporary name; its
+  /// `commit` makes it the object's file, `settle` makes that survive a power cut. Throws kDiskFull
+  /// or kIo.
+  [[nodiscard]] std::unique_ptr<core::AtomicFile> stage(const Digest& digest,
+                                                        std::span<const std::byte> bytes) const;
+  /// Syncs the folder above an object's: whoever made that may have died before its name was on the
+  /// disk. Throws kIo.
+  void settle() const;
   /// Deletes the file; nothing when it is gone already. On return it stays deleted. The caller
   /// holds a DeletionLock. Throws kIo.
   void remove(const Digest& digest) const;

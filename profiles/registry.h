@@ -32,6 +32,12 @@ struct NamedObject {
   std::int64_t bytes = -1;  ///< of its file as the row has it; -1 where no row says
 };
 
+/// Whether content that another name has already is stored under a new one.
+enum class NameUse : std::uint8_t {
+  kAny,     ///< the record that is there is returned, whatever its name
+  kOnlyIt,  ///< it is: more will be appended to the new name alone
+};
+
 /// A store's folder, open. Thread-safety: one thread at a time.
 class Registry {
  public:
@@ -101,7 +107,8 @@ class Registry {
   /// Stores the segment's object and that of its codebook, if they are not there and whole. Own
   /// segments of an encrypted store are left to put_segment.
   void put_segment_object(const Segment& segment, SegmentKind kind);
-  SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name);
+  SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name,
+                            NameUse use = NameUse::kAny);
   [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind);
   [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id);
   [[nodiscard]] std::optional<SegmentRecord> find_segment(std::string_view name);
@@ -113,6 +120,25 @@ class Registry {
   void change_readers(const std::map<SegmentId, std::int64_t>& changes);
   /// True when a pool, a segment, a codebook or an index names the object.
   [[nodiscard]] bool names_object(const Digest& digest);
+
+  // Lists of shared segments (registry_parts.cc).
+  /// As Store::segment_list; expects a transaction where the answer must be of one state.
+  [[nodiscard]] std::vector<SegmentRecord> segment_list(SegmentId id);
+  /// segment_list of a shared segment. Throws kNotFound, kInvalidArgument, saying that others
+  /// cannot be `done`.
+  [[nodiscard]] std::vector<SegmentRecord> require_list(SegmentId id, std::string_view done);
+  /// Appends content whose object is there.
+  void append_part(SegmentId id, const Segment& segment);
+  /// Puts `next`, whose object is there, in the place of the content at `position`; null takes it
+  /// away (the first one cannot go). Drops indexes over the old content and dooms its object, where
+  /// it has no other row.
+  void replace_content(const SegmentRecord& content, const Segment* next);
+  /// Counts a change of its contents.
+  void bump_version(SegmentId id);
+  /// True when a segment or a part of one has this content.
+  [[nodiscard]] bool has_content(const Digest& digest);
+  /// The segments that have it, in the order of their numbers.
+  [[nodiscard]] std::vector<SegmentRecord> segments_with(const Digest& digest);
 
   // Objects (registry_objects.cc).
   /// What rows name, each once, rising.
@@ -147,6 +173,8 @@ class Registry {
   void drop_indexes_of(const Digest& segment);
   /// Notes an object whose last row goes.
   void doom(const Digest& object);
+  /// Takes it back: a row names the object again.
+  void keep(const Digest& object);
 
   // Profiles (registry_profiles.cc).
   /// Stores the objects of the drafts' own segments. Throws kInvalidArgument when one is null.
@@ -240,6 +268,8 @@ class Registry {
   std::optional<Error> delete_doomed();
   /// Nothing where it has readers or a kind behind `last`.
   void drop_unread_segment(SegmentId id, SegmentKind last);
+  /// Removes what was appended to a segment.
+  void drop_parts(SegmentId id);
   void require_segments_stay(std::span<const Digest> segments, std::string_view name);
   [[nodiscard]] std::vector<SegmentId> segments_of_profiles(const RecallIndexDraft& draft);
   [[nodiscard]] std::string keys_path() const { return folder_ + "/keys.db"; }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "pema/error.h"
 #include "profiles/name.h"
@@ -39,11 +40,14 @@ void Registry::doom(const Digest& object) {
   doomed_.push_back(object);
 }
 
+void Registry::keep(const Digest& object) {
+  sqlite::Query query = database_.query("DELETE FROM doomed WHERE object = ?1");
+  query->bind(1, object).run();
+}
+
 void Registry::require_segments_stay(std::span<const Digest> segments, std::string_view name) {
   for (const Digest& segment : segments) {
-    sql::Query row = database_.query("SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1)");
-    PEMA_CHECK(row->bind(1, segment).step() && row->integer(0) != 0, kNotFound, "index '", name,
-               "': segment ", segment.short_hex(),
+    PEMA_CHECK(has_content(segment), kNotFound, "index '", name, "': segment ", segment.short_hex(),
                " was erased while the index was built, so it was not stored; build it again");
   }
 }
@@ -74,9 +78,7 @@ RecallIndexRecord Registry::put_index(const RecallIndexRecord& record,
         database_.query("INSERT INTO recall_index_segment (segment, recall_index) VALUES (?1, ?2)");
     name->bind(1, segment).bind(2, id).run();
   }
-  // An earlier one of the same bytes may have been doomed with its row.
-  sql::Query keep = database_.query("DELETE FROM doomed WHERE object = ?1");
-  keep->bind(1, record.digest).run();
+  keep(record.digest);  // an earlier one of the same bytes may have been doomed with its row
   return *find_index(record.name);
 }
 
@@ -105,10 +107,20 @@ std::vector<Digest> Registry::index_segments(RecallIndexId id) {
 RecallIndexDraft Registry::draft_of(const RecallIndexRecord& index) {
   RecallIndexDraft draft{index.name, index.scope, {}, index.pool, index.wanted_recall};
   if (index.scope != IndexScope::kSegments) return draft;
+  std::set<SegmentId> named;
+  std::vector<std::vector<SegmentRecord>> doubtful;  // contents that several have
   for (const Digest& digest : index_segments(index.id)) {
-    sql::Query row = database_.query("SELECT id FROM segment WHERE digest = ?1 LIMIT 1");
-    if (row->bind(1, digest).step()) draft.segments.push_back(SegmentId{row->integer(0)});
+    std::vector<SegmentRecord> segments = segments_with(digest);
+    if (segments.size() == 1) named.insert(segments[0].id);
+    if (segments.size() > 1) doubtful.push_back(std::move(segments));
   }
+  for (const std::vector<SegmentRecord>& segments : doubtful) {
+    const bool meant = std::any_of(segments.begin(), segments.end(), [&](const SegmentRecord& one) {
+      return named.contains(one.id);
+    });
+    if (!meant) named.insert(segments.front().id);
+  }
+  draft.segments.assign(named.begin(), named.end());
   return draft;
 }
 
@@ -142,11 +154,7 @@ bool Registry::remove_index(std::string_view name) {
 }
 
 void Registry::drop_indexes_of(const Digest& segment) {
-  {
-    // The same content may live on as somebody else's, or as shared.
-    sql::Query row = database_.query("SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1)");
-    if (row->bind(1, segment).step() && row->integer(0) != 0) return;
-  }
+  if (has_content(segment)) return;  // as somebody else's, as shared, in another list
   std::vector<std::string> names;
   {
     sql::Query row = database_.query(
@@ -170,12 +178,14 @@ std::vector<SegmentRecord> Registry::segments_to_index(const RecallIndexDraft& d
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   std::map<Digest, SegmentRecord> found;  // one content once, in an order that only it decides
   for (const SegmentId id : ids) {
-    std::optional<SegmentRecord> segment = find_segment(id);
-    PEMA_CHECK(segment.has_value(), kNotFound, "index '", draft.name, "' names segment ", id.value,
+    std::vector<SegmentRecord> list = segment_list(id);
+    PEMA_CHECK(!list.empty(), kNotFound, "index '", draft.name, "' names segment ", id.value,
                ", which is not in ", folder_, "; list them with `pema memory ls`");
-    const bool wanted = draft.scope != IndexScope::kPool || segment->kind == SegmentKind::kOwn;
-    if (wanted && segment->info.keys != KeyType::kProductQuantised) {
-      found.emplace(segment->digest, std::move(*segment));
+    if (draft.scope == IndexScope::kPool && list[0].kind != SegmentKind::kOwn) continue;
+    if (list[0].info.keys == KeyType::kProductQuantised) continue;
+    for (SegmentRecord& content : list) {
+      const Digest digest = content.digest;
+      found.emplace(digest, std::move(content));
     }
   }
   std::vector<SegmentRecord> segments;

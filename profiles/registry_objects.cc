@@ -13,6 +13,7 @@ std::vector<NamedObject> Registry::named_objects() {
   sql::Query row = database_.query(
       "SELECT object, max(bytes) FROM ("
       "SELECT digest AS object, bytes FROM segment UNION ALL "
+      "SELECT digest, bytes FROM segment_part UNION ALL "
       "SELECT digest, bytes FROM codebook UNION ALL "
       "SELECT digest, bytes FROM recall_index UNION ALL "
       "SELECT object, -1 FROM pool_block UNION ALL "

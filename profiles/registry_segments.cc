@@ -12,7 +12,11 @@ namespace {
 constexpr std::string_view kSegmentColumns =
     "SELECT segment.id, segment.name, kind, segment.digest, model.fingerprint, segment.site, "
     "segment.hidden, segment.vocab, entries, segment.bytes, keys, codebook.digest, codebook.parts, "
-    "data_key "
+    "data_key, version, (SELECT count(*) FROM segment_part WHERE head = segment.id), "
+    "(SELECT CAST(coalesce(sum(part.entries), 0) AS bigint) FROM segment_part AS part "
+    "WHERE head = segment.id), "
+    "(SELECT CAST(coalesce(sum(part.bytes), 0) AS bigint) FROM segment_part AS part "
+    "WHERE head = segment.id) "
     "FROM segment JOIN model ON model.id = segment.model "
     "LEFT JOIN codebook ON codebook.id = segment.codebook ";
 
@@ -34,6 +38,10 @@ SegmentRecord read_segment(const sqlite::Query& row) {
     record.info.parts = row->integer(12);
   }
   if (!row->null(13)) record.data_key = row->integer(13);
+  record.version = row->integer(14);
+  record.contents = 1 + row->integer(15);
+  record.list_entries = record.info.entries + row->integer(16);
+  record.list_bytes = record.bytes + row->integer(17);
   return record;
 }
 
@@ -46,7 +54,7 @@ void Registry::put_segment_object(const Segment& segment, SegmentKind kind) {
 }
 
 SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
-                                    const std::string& name) {
+                                    const std::string& name, NameUse use) {
   if (kind == SegmentKind::kShared) {
     check_name(name, "shared segment's name");
   } else {
@@ -62,14 +70,18 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
              "; make the segment with that model");
   const bool sealed = encrypted() && kind == SegmentKind::kOwn;
   if (!sealed) {
-    sqlite::Query same =
-        database_.query(std::string(kSegmentColumns) + "WHERE segment.digest = ?1 AND kind = ?2");
-    if (same->bind(1, segment.digest()).bind(2, static_cast<std::int64_t>(kind)).step()) {
-      return read_segment(same);
-    }
+    // A list that begins with the content, under its name; otherwise one that is this content.
+    sqlite::Query same = database_.query(
+        std::string(kSegmentColumns) +
+        "WHERE segment.digest = ?1 AND kind = ?2 AND (segment.name = ?3 OR (?4 = 0 AND NOT EXISTS "
+        "(SELECT 1 FROM segment_part WHERE head = segment.id))) "
+        "ORDER BY CASE WHEN segment.name = ?3 THEN 0 ELSE 1 END, segment.id LIMIT 1");
+    same->bind(1, segment.digest()).bind(2, static_cast<std::int64_t>(kind)).bind_name(3, name);
+    same->bind(4, static_cast<std::int64_t>(use));
+    if (same->step()) return read_segment(same);
   }
   PEMA_CHECK(name.empty() || !find_segment(name), kAlreadyExists, "the segment name '", name,
-             "' is taken by other content; choose another name");
+             "' is taken by other content; choose another name, or append to it");
   std::optional<CodebookRecord> codebook;
   if (segment.codebook() != nullptr) codebook = put_codebook(*segment.codebook(), {});
   std::vector<std::byte> bytes = segment.serialise();
@@ -185,6 +197,7 @@ bool Registry::remove_segment(SegmentId id) {
     PEMA_CHECK(row->integer(0) == 0, kInvalidArgument, "segment ", id.value, " is read by ",
                row->integer(0), " profiles; take it from them first (`pema profile set`)");
   }
+  drop_parts(id);
   drop_unread_segment(id, SegmentKind::kShared);
   return true;
 }
@@ -207,6 +220,7 @@ void Registry::drop_unread_segment(SegmentId id, SegmentKind last) {
 bool Registry::names_object(const Digest& digest) {
   sqlite::Query row = database_.query(
       "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR "
+      "EXISTS (SELECT 1 FROM segment_part WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM codebook WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM recall_index WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM pool_block WHERE object = ?1) OR "

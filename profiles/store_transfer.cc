@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <iterator>
+#include <span>
 #include <utility>
 
 #include "pema/error.h"
@@ -15,6 +17,7 @@ namespace {
 
 using profiles::Bundle;
 using profiles::BundleSegment;
+using profiles::NameUse;
 using profiles::Registry;
 
 /// The rows of one profile, from one state of the database.
@@ -43,14 +46,51 @@ Rows read_rows(Registry& registry, std::string_view name, bool with_segments) {
   }
   if (with_segments) {
     for (const SegmentId id : rows.profile.segments) {
-      std::optional<SegmentRecord> segment = registry.find_segment(id);
-      if (!segment) damaged("segment");
-      model = segment->info.model;
-      rows.segments.push_back(std::move(*segment));
+      std::vector<SegmentRecord> list = registry.segment_list(id);
+      if (list.empty()) damaged("segment");
+      model = list[0].info.model;
+      std::move(list.begin(), list.end(), std::back_inserter(rows.segments));
     }
   }
   if (!model.is_zero()) rows.model = registry.require_model(model, "the profile").info;
   return rows;
+}
+
+/// Segments with what was appended to them.
+std::vector<std::span<const BundleSegment>> lists_of(const Bundle& bundle) {
+  std::vector<std::span<const BundleSegment>> lists;
+  const std::span<const BundleSegment> all = bundle.segments;
+  for (std::size_t begin = 0; begin < all.size();) {
+    std::size_t end = begin + 1;
+    while (end < all.size() && all[end].appended) ++end;
+    lists.push_back(all.subspan(begin, end - begin));
+    begin = end;
+  }
+  return lists;
+}
+
+/// One of the two lists must begin with the other: what is missing here is appended.
+SegmentId put_bundled_list(Registry& registry, std::span<const BundleSegment> list) {
+  const BundleSegment& first = list[0];
+  if (list.size() == 1) return registry.put_segment(*first.segment, first.kind, first.name).id;
+  std::optional<SegmentRecord> head = registry.find_segment(first.name);
+  if (!head) head = registry.put_segment(*first.segment, first.kind, first.name, NameUse::kOnlyIt);
+  const std::vector<SegmentRecord> here = registry.segment_list(head->id);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i >= here.size()) {
+      // Stored before; the write lock, under which nobody deletes, came later.
+      if (!registry.objects().contains(list[i].segment->digest())) {
+        registry.put_segment_object(*list[i].segment, list[i].kind);
+      }
+      registry.append_part(head->id, *list[i].segment);
+      continue;
+    }
+    PEMA_CHECK(here[i].digest == list[i].segment->digest(), kAlreadyExists, "the segment name '",
+               first.name,
+               "' is taken by other content, or its contents were merged or forgotten since; "
+               "export the profile without segments, or from a store that has the same");
+  }
+  return head->id;
 }
 
 }  // namespace
@@ -70,7 +110,8 @@ void Store::export_profile(std::string_view name, const std::string& path,
     bundle.pool = registry.load_pool(*rows.pool);
   }
   for (const SegmentRecord& record : rows.segments) {
-    bundle.segments.push_back({registry.load_segment(record), record.kind, record.name});
+    bundle.segments.push_back(
+        {registry.load_segment(record), record.kind, record.name, record.position > 0});
   }
   core::write_file_atomically(path, profiles::encode_bundle(bundle));
 }
@@ -103,8 +144,8 @@ ProfileRecord Store::import_profile(const std::string& path, const std::string& 
     if (bundle.pool != nullptr) {
       draft.pool = profiles::put_pool_of_file(registry, bundle.pool_name, *bundle.pool);
     }
-    for (const BundleSegment& item : bundle.segments) {
-      draft.segments.push_back(registry.put_segment(*item.segment, item.kind, item.name).id);
+    for (const std::span<const BundleSegment> list : lists_of(bundle)) {
+      draft.segments.push_back(put_bundled_list(registry, list));
     }
     masks = impl_->masks_before(std::span(&draft, 1));
     registry.put_profiles(std::span(&draft, 1), on_existing);

@@ -1,3 +1,4 @@
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -77,13 +78,32 @@ std::vector<RecallIndexRecord> check_indexes(Registry& registry, std::vector<Dam
   run(damage, "table recall_index", [&] { indexes = registry.indexes(); });
   Query row = registry.database().query(
       "SELECT DISTINCT name FROM recall_index JOIN recall_index_segment ON recall_index = id "
-      "WHERE NOT EXISTS (SELECT 1 FROM segment WHERE digest = recall_index_segment.segment)");
+      "WHERE NOT EXISTS (SELECT 1 FROM segment WHERE digest = recall_index_segment.segment) "
+      "AND NOT EXISTS (SELECT 1 FROM segment_part WHERE digest = recall_index_segment.segment)");
   while (row->step()) {
     damage.push_back({"index '" + row->text(0) + "'",
                       "it holds a segment that is not there; remove it with `pema memory index "
                       "rm` and build it again"});
   }
   return indexes;
+}
+
+/// All segments, each with what was appended to it.
+std::vector<SegmentRecord> contents_of_lists(Registry& registry, std::vector<Damage>& damage) {
+  std::vector<SegmentRecord> contents;
+  for (SegmentRecord& head : registry.segments({})) {
+    if (head.contents == 1) {
+      contents.push_back(std::move(head));
+      continue;
+    }
+    std::vector<SegmentRecord> list = registry.segment_list(head.id);
+    if (head.kind != SegmentKind::kShared || list.back().position >= head.version) {
+      damage.push_back({message("segment ", head.id.value),
+                        message("what was appended to it does not fit its row", kRestore)});
+    }
+    std::move(list.begin(), list.end(), std::back_inserter(contents));
+  }
+  return contents;
 }
 
 /// Objects that rows name, with the first row that does.
@@ -93,7 +113,7 @@ std::map<Digest, std::string> objects_of_rows(Registry& registry, std::vector<Da
                                               std::vector<CodebookRecord>& codebooks) {
   std::map<Digest, std::string> objects;
   run(damage, "table pool", [&] { pools = registry.pools(); });
-  run(damage, "table segment", [&] { segments = registry.segments({}); });
+  run(damage, "table segment", [&] { segments = contents_of_lists(registry, damage); });
   run(damage, "table codebook", [&] { codebooks = registry.codebooks(); });
   for (const CodebookRecord& codebook : codebooks) {
     objects.emplace(codebook.digest, message("codebook ", codebook.id.value));

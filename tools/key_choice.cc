@@ -40,6 +40,15 @@ KeyChoice choose_keys(const Store& store, const std::string& text) {
   return choice;
 }
 
+KeyChoice keys_of(const Store& store, const SegmentRecord& segment) {
+  KeyChoice choice;
+  choice.type = segment.info.keys;
+  if (!segment.info.codebook.is_zero()) {
+    choice.codebook = store.load_codebook(segment.info.codebook);
+  }
+  return choice;
+}
+
 std::shared_ptr<const Segment> make_segment(SegmentInfo info, MatrixView<const float> keys,
                                             std::span<const std::int32_t> tokens,
                                             const KeyChoice& choice) {

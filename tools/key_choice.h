@@ -22,6 +22,9 @@ struct KeyChoice {
 /// must be named, kNotFound when there is none of that name.
 [[nodiscard]] KeyChoice choose_keys(const Store& store, const std::string& text);
 
+/// How the keys of `segment` are stored, for more of them. Throws kNotFound, kCorrupt.
+[[nodiscard]] KeyChoice keys_of(const Store& store, const SegmentRecord& segment);
+
 /// Makes a segment of `keys` [n, d] in the chosen type. Throws as Segment::make.
 [[nodiscard]] std::shared_ptr<const Segment> make_segment(SegmentInfo info,
                                                           MatrixView<const float> keys,

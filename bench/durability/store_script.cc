@@ -7,6 +7,7 @@
 
 #include "pema/backup.h"
 #include "pema/error.h"
+#include "pema/segment_list.h"
 
 namespace pema::durability {
 namespace {
@@ -79,7 +80,20 @@ ProfileDraft draft(Store& store, const std::string& name, std::mt19937_64& rando
 
 std::string person(std::mt19937_64& random) { return "person " + std::to_string(random() % 12); }
 
-enum class Step { kEnrol, kErase, kMany, kGrow, kShare, kMove, kBackup, kReopen, kFold };
+enum class Step {
+  kEnrol,
+  kErase,
+  kMany,
+  kGrow,
+  kShare,
+  kMove,
+  kBackup,
+  kReopen,
+  kFold,
+  kAppend,
+  kMerge,
+  kForget
+};
 
 /// What a step does and the random numbers it goes on with.
 struct Plan {
@@ -91,9 +105,11 @@ Plan plan(std::uint64_t seed, std::int64_t index) {
   Plan made{Step::kEnrol, std::mt19937_64(seed * 1'000'003 + static_cast<std::uint64_t>(index))};
   made.random.discard(4);
   static constexpr Step kSteps[] = {
-      Step::kEnrol, Step::kEnrol, Step::kEnrol, Step::kEnrol, Step::kEnrol,  Step::kEnrol,
-      Step::kErase, Step::kErase, Step::kErase, Step::kMany,  Step::kMany,   Step::kGrow,
-      Step::kShare, Step::kMove,  Step::kMove,  Step::kFold,  Step::kReopen, Step::kBackup};
+      Step::kEnrol,  Step::kEnrol,  Step::kEnrol,  Step::kEnrol,  Step::kEnrol,  Step::kEnrol,
+      Step::kErase,  Step::kErase,  Step::kErase,  Step::kMany,   Step::kMany,   Step::kGrow,
+      Step::kShare,  Step::kMove,   Step::kMove,   Step::kFold,   Step::kReopen, Step::kBackup,
+      Step::kAppend, Step::kAppend, Step::kAppend, Step::kAppend, Step::kMerge,  Step::kMerge,
+      Step::kForget, Step::kForget};
   made.step = kSteps[made.random() % std::size(kSteps)];
   return made;
 }
@@ -140,7 +156,28 @@ void StoreScript::perform(std::int64_t index) {
       break;
     case Step::kShare: {
       const std::uint64_t which = random() % 3;
-      open.put_segment(*segment(100 + which), SegmentKind::kShared, message("docs ", which));
+      const std::string name = message("docs ", which);
+      if (open.find_segment(name)) break;  // by now it may have other contents
+      open.put_segment(*segment(100 + which), SegmentKind::kShared, name);
+      break;
+    }
+    case Step::kAppend: {
+      if (const auto docs = open.find_segment("docs 0")) {
+        open.append_segment(docs->id, *segment(200 + random() % 16));
+      } else {
+        open.put_segment(*segment(100), SegmentKind::kShared, "docs 0");
+      }
+      break;
+    }
+    case Step::kMerge:
+      if (const auto docs = open.find_segment("docs 0")) open.merge_segment(docs->id, {});
+      break;
+    case Step::kForget: {
+      const auto docs = open.find_segment("docs 0");
+      if (!docs || docs->list_entries == 0) break;
+      const auto entry =
+          static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(docs->list_entries));
+      open.forget_entries(docs->id, {.entries = {{entry, entry}}});
       break;
     }
     case Step::kMove: {
@@ -168,9 +205,9 @@ void StoreScript::perform(std::int64_t index) {
 }
 
 std::string StoreScript::name_of(std::int64_t index) const {
-  static constexpr const char* kNames[] = {"enrol",         "erase",  "enrol many",
-                                           "grow the pool", "share",  "move",
-                                           "back up",       "reopen", "fold the log"};
+  static constexpr const char* kNames[] = {"enrol",        "erase",  "enrol many", "grow the pool",
+                                           "share",        "move",   "back up",    "reopen",
+                                           "fold the log", "append", "merge",      "forget"};
   return message("step ", index, " (", kNames[static_cast<int>(plan(seed_, index).step)], ")");
 }
 
@@ -184,7 +221,11 @@ std::string describe(const Store& store) {
   std::vector<std::string> segments;
   for (const SegmentRecord& segment : store.segments()) {
     segments.push_back(message("segment ", segment.digest.hex(), " ", segment.name, " ",
-                               static_cast<int>(segment.kind), "\n"));
+                               static_cast<int>(segment.kind)));
+    for (const SegmentRecord& content : store.segment_list(segment.id)) {
+      segments.back() += message(" ", content.digest.short_hex(), " ", content.info.entries);
+    }
+    segments.back() += "\n";
   }
   std::sort(segments.begin(), segments.end());
   for (const std::string& line : segments) text += line;

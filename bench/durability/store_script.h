@@ -12,8 +12,9 @@
 namespace pema::durability {
 
 /// Step `i` of a script does the same to a store in the same state in every run: enrol, replace,
-/// erase, enrol many at once, grow the pool, store a shared segment, move a profile by a bundle,
-/// back up, or close and open the store again. Thread-safety: one thread.
+/// erase, enrol many at once, grow the pool, store a shared segment, append to it, merge it, take
+/// an entry out of it, move a profile by a bundle, back up, or close and open the store again.
+/// Thread-safety: one thread.
 class StoreScript {
  public:
   /// `folder` will hold the store ("store"), its backups ("backups") and a bundle.

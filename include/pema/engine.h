@@ -40,6 +40,13 @@ struct LeaseIndex {
   std::optional<ErrorCode> cause;  ///< of the trouble, where an error was
 };
 
+/// Which state of a shared segment's list a lease holds.
+struct LeasedList {
+  SegmentId segment;
+  std::int64_t version = 0;   ///< SegmentRecord::version
+  std::int64_t contents = 0;  ///< next ones of Lease::shared
+};
+
 /// Everything that one generation of one profile computes with. Immutable: removal, replacement or
 /// eviction elsewhere do not change what a lease computes. A lease without pool and segments is the
 /// empty profile.
@@ -60,6 +67,10 @@ struct Lease {
   std::vector<std::shared_ptr<const Segment>> shared;
   LeaseIndex index;  ///< comes before EngineOptions::recall_index; segments that it does not hold
                      ///< are scanned beside it
+  /// What `shared` is made of, in its order. What is appended to a list, merged or forgotten
+  /// changes its version and not the profile's generation: both together say what a lease reads.
+  /// Empty in leases that no LeaseBook made.
+  std::vector<LeasedList> lists = {};
 
   /// True when the lease leaves the model's distribution as it is: no shared adapter and no mask
   /// (or lambda 0), and no recall.

@@ -144,6 +144,8 @@ class Segment {
   void release() const noexcept;
   /// The segment's object file as bytes (docs/formats/object.md).
   [[nodiscard]] std::vector<std::byte> serialise() const;
+  /// The same where they lie; they live as long as the segment.
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
  private:
   Segment();

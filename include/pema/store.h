@@ -58,6 +58,13 @@ struct SegmentRecord {
   Digest digest;
   SegmentInfo info;
   std::int64_t bytes = 0;  ///< of the object file
+  // A shared segment's name stands for a list of contents (pema/segment_list.h): what is above is
+  // of one of them, of the first where nothing else is said.
+  std::int64_t version = 1;       ///< of the list, one more whenever its contents change
+  std::int64_t position = 0;      ///< rises through the list; 0 is the first, which profiles name
+  std::int64_t contents = 1;      ///< of the list
+  std::int64_t list_entries = 0;  ///< of all of them
+  std::int64_t list_bytes = 0;
   /// Of an own segment in an encrypted store: the number of its object's key, and the key as it is
   /// stored, for load_segment. `digest` is then that of the encrypted file.
   std::int64_t data_key = 0;
@@ -160,6 +167,10 @@ struct AuditHead;
 struct AuditReport;
 struct ErasureOptions;  // pema/erasure.h
 struct ErasureReceipt;
+struct ForgetDraft;  // pema/segment_list.h
+struct ForgottenEntries;
+struct MergeOptions;
+struct MergedSegment;
 struct BackupOptions;   // pema/backup.h
 struct PoolCollection;  // pema/operating.h
 struct RebaseOptions;
@@ -259,9 +270,30 @@ class Store {
   /// Stores a segment, and its codebook where that is not here, without a name: it goes with the
   /// last segment that needs it. Equal content of the same kind returns the existing record. A
   /// shared segment
-  /// needs a name that is not taken by other content (kAlreadyExists). Throws kNotFound when the
-  /// base model is not registered.
+  /// needs a name that is not taken by other content (kAlreadyExists); a list that begins with this
+  /// content is not other. Throws kNotFound when the base model is not registered.
   SegmentRecord put_segment(const Segment& segment, SegmentKind kind, const std::string& name = {});
+  /// Appends to the list that a shared segment's name stands for; whoever may read the name reads
+  /// it from the next lease on, no profile is written. Content that the list has already changes
+  /// nothing. Throws kNotFound, kInvalidArgument (a person's own segment), kMismatch (another base
+  /// model, site, width, type or codebook of keys).
+  SegmentRecord append_segment(SegmentId id, const Segment& segment);
+  /// The contents of a segment in their order, from one state of the store: one unless something
+  /// was appended. Nothing when there is no such segment.
+  [[nodiscard]] std::vector<SegmentRecord> segment_list(SegmentId id) const;
+  /// All of them, loaded. Throws as load_segment.
+  [[nodiscard]] std::vector<std::shared_ptr<const Segment>> load_list(SegmentId id) const;
+  /// Makes neighbours of a list one content, in any process and at any time: searches find the same
+  /// bits before and after, leases keep what they have, indexes over merged contents go. Throws
+  /// kNotFound, kInvalidArgument (own, options), kBusy (others change the list again and again),
+  /// kInterrupted; what was merged before stays.
+  MergedSegment merge_segment(SegmentId id, const MergeOptions& options);
+  /// Takes entries out of a shared segment, by writing its contents anew without them: when it
+  /// returns they are in no file of the store (backups aside) unless the result says so. The right
+  /// to read stays what it is, indexes over the old contents go, leases keep the old ones until
+  /// they end. Throws kNotFound, kInvalidArgument (own; entries that it does not have; nothing
+  /// named), kMismatch (`like` of another kind; another version), kBusy as merge_segment.
+  ForgottenEntries forget_entries(SegmentId id, const ForgetDraft& draft);
   [[nodiscard]] std::vector<SegmentRecord> segments(std::optional<SegmentKind> kind = {}) const;
   [[nodiscard]] std::optional<SegmentRecord> find_segment(SegmentId id) const;
   [[nodiscard]] std::optional<SegmentRecord> find_segment(std::string_view name) const;

@@ -57,21 +57,27 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  PEMA_ASSERT(file_ >= 0);
+  PEMA_ASSERT(file_ >= 0 && !synced_);
   flush();
   write_now(bytes);
 }
 
 void AtomicFile::write(std::string_view text) {
-  PEMA_ASSERT(file_ >= 0);
+  PEMA_ASSERT(file_ >= 0 && !synced_);
   gathered_ += text;
   if (gathered_.size() >= kGathered) flush();
 }
 
-void AtomicFile::commit() {
+void AtomicFile::sync() {
   PEMA_ASSERT(file_ >= 0);
   flush();
   check_file(file_system().sync(file_), path_, "syncing");
+  synced_ = true;
+}
+
+void AtomicFile::commit() {
+  PEMA_ASSERT(file_ >= 0);
+  if (!synced_) sync();
   // The file is closed before it gets its name, because network file systems report a full quota
   // only then; a duplicate keeps the lock, so that no sweep takes the file away in between.
   const int lock = ::fcntl(file_, F_DUPFD_CLOEXEC, 0);

@@ -27,6 +27,9 @@ class AtomicFile {
   void write(std::span<const std::byte> bytes);
   /// Small pieces are gathered before they go to the system.
   void write(std::string_view text);
+  /// Writes and syncs what there is, so that `commit` has little left to do; nothing may be written
+  /// afterwards.
+  void sync();
   /// May be called once; nothing may be written afterwards.
   void commit();
 
@@ -39,6 +42,7 @@ class AtomicFile {
   std::string temporary_;  // empty once renamed
   std::string gathered_;
   int file_ = -1;
+  bool synced_ = false;
 };
 
 /// Writes `pieces`, in order, as an AtomicFile. Thread-safety: reentrant, also for the same path.

@@ -133,6 +133,8 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "memory segment of rounded keys";
     case ObjectKind::kSealed:
       return "encrypted object";
+    case ObjectKind::kListBundle:
+      return "profile bundle with lists of segments";
     case ObjectKind::kCodebook:
       return "codebook";
     case ObjectKind::kSegmentIndex:

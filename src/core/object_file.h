@@ -40,6 +40,7 @@ enum class ObjectKind : std::uint32_t {
   kProductIndex = 10,   ///< an index over segments by product codes (src/memory)
   kSealed = 11,         ///< another object, encrypted (profiles/seal.h)
   kQuantisedGate = 12,  ///< pema::MixtureGate with weights for product-quantised own keys
+  kListBundle = 13,     ///< kBundle with segments that something was appended to
 };
 /// Name of a kind for messages, "block of adapters". Never throws.
 [[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;

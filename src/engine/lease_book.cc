@@ -1,6 +1,7 @@
 // The only file of the engine that reads the store. Rows are read under a lock, for a Store is for
 // one thread at a time; object files are mapped and checked without it.
 #include <algorithm>
+#include <iterator>
 #include <mutex>
 
 #include "pema/engine.h"
@@ -18,9 +19,18 @@ namespace {
 struct Rows {
   ProfileRecord profile;
   std::optional<PoolRecord> pool;
-  std::vector<SegmentRecord> segments;
+  std::vector<SegmentRecord> segments;  ///< every content of their lists
   std::optional<RecallIndexRecord> index;
   std::string missing;  ///< what is wrong when a row is not there; otherwise empty
+
+  /// Whether `other` names the same objects.
+  [[nodiscard]] bool same(const Rows& other) const {
+    return profile.generation == other.profile.generation &&
+           std::equal(segments.begin(), segments.end(), other.segments.begin(),
+                      other.segments.end(), [](const SegmentRecord& a, const SegmentRecord& b) {
+                        return a.id == b.id && a.version == b.version;
+                      });
+  }
 };
 
 }  // namespace
@@ -72,12 +82,9 @@ struct LeaseBook::Impl {
       if (!rows.pool) missing("pool", rows.profile.pool.value);
     }
     for (const SegmentId id : rows.profile.segments) {
-      std::optional<SegmentRecord> record = store.find_segment(id);
-      if (record) {
-        rows.segments.push_back(*std::move(record));
-      } else {
-        missing("segment", id.value);
-      }
+      std::vector<SegmentRecord> list = store.segment_list(id);
+      if (list.empty()) missing("segment", id.value);
+      std::move(list.begin(), list.end(), std::back_inserter(rows.segments));
     }
     rows.index = engine::choose_index(store, rows.segments, choice);
     return rows;
@@ -193,7 +200,10 @@ struct LeaseBook::Impl {
                "' is weighed by its pool's gate, and its pool has none; run pema verify, or switch "
                "the gate off with `pema profile set --no-gate`");
     for (const SegmentRecord& record : rows.segments) {
-      auto& list = record.kind == SegmentKind::kOwn ? lease->own : lease->shared;
+      const bool own = record.kind == SegmentKind::kOwn;
+      auto& list = own ? lease->own : lease->shared;
+      if (!own && record.position == 0) lease->lists.push_back({record.id, record.version, 0});
+      if (!own) ++lease->lists.back().contents;
       list.push_back(memory
                          ? memory->acquire_as<Segment>(request_of(record))
                          : segments.get(record.digest, [&] { return store.load_segment(record); }));
@@ -230,9 +240,10 @@ std::shared_ptr<const Lease> LeaseBook::acquire(std::string_view name) {
     try {
       return impl_->open(rows);
     } catch (const Error& error) {
-      // Another process may have replaced or removed the profile, and its objects, meanwhile.
+      // Another process may have replaced or removed the profile, or changed a list that it reads,
+      // and their objects, meanwhile.
       if (error.code() != ErrorCode::kNotFound) throw;
-      if (impl_->read_rows(name).profile.generation == rows.profile.generation) throw;
+      if (impl_->read_rows(name).same(rows)) throw;
     }
   }
 }

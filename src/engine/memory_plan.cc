@@ -28,7 +28,7 @@ struct PoolSizes {
 };
 
 struct SegmentSizes {
-  SegmentRecord record;
+  std::vector<SegmentRecord> contents;
   std::int64_t readers = 0;
 };
 
@@ -95,8 +95,10 @@ class Gatherer {
     for (const SegmentId id : profile.segments) {
       SegmentSizes& segment = segment_of(profile, id);
       ++segment.readers;
-      lease += engine::segment_memory_bytes(segment.record);
-      records.push_back(segment.record);
+      for (const SegmentRecord& content : segment.contents) {
+        lease += engine::segment_memory_bytes(content);
+        records.push_back(content);
+      }
     }
     if (const auto index = engine::choose_index(store_, records, choice_)) {
       IndexSizes& sizes = indexes_[index->id.value];
@@ -136,10 +138,10 @@ class Gatherer {
   SegmentSizes& segment_of(const ProfileRecord& profile, SegmentId id) {
     const auto [found, fresh] = segments_.try_emplace(id.value);
     if (fresh) {
-      std::optional<SegmentRecord> record = store_.find_segment(id);
-      PEMA_CHECK(record.has_value(), kCorrupt, "profile '", profile.name, "' names a segment that ",
-                 store_.folder(), " does not hold; run pema verify and restore a backup");
-      found->second.record = *std::move(record);
+      found->second.contents = store_.segment_list(id);
+      PEMA_CHECK(!found->second.contents.empty(), kCorrupt, "profile '", profile.name,
+                 "' names a segment that ", store_.folder(),
+                 " does not hold; run pema verify and restore a backup");
     }
     return found->second;
   }
@@ -183,12 +185,19 @@ void add_pools(const Gatherer& found, const MemoryPlanOptions& options, MemoryPl
   }
 }
 
+/// "handbook", "handbook, part 3" of what was appended, the digest of a person's own.
+std::string segment_name(const SegmentRecord& content, std::size_t place) {
+  if (content.name.empty()) return content.digest.short_hex();
+  return place == 0 ? content.name : message(content.name, ", part ", place + 1);
+}
+
 void add_segments(const Gatherer& found, MemoryPlan& plan) {
   for (const auto& [id, segment] : found.segments()) {
-    const SegmentRecord& record = segment.record;
-    plan.items.push_back(
-        {MemoryKind::kSegment, record.name.empty() ? record.digest.short_hex() : record.name,
-         record.digest, engine::segment_memory_bytes(record), segment.readers, false});
+    for (std::size_t i = 0; i < segment.contents.size(); ++i) {
+      const SegmentRecord& content = segment.contents[i];
+      plan.items.push_back({MemoryKind::kSegment, segment_name(content, i), content.digest,
+                            engine::segment_memory_bytes(content), segment.readers, false});
+    }
   }
 }
 

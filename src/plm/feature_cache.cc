@@ -142,7 +142,7 @@ std::vector<SampleSet> FeatureCache::get(LanguageModel& model,
       missing[place->second].places.push_back(i);
       continue;
     }
-    const std::string path = folder_ + "/" + key.digest.hex() + ".features";
+    const std::string path = path_of(key);
     if (auto found = load_features(path, key)) {
       answer[i] = std::move(found->samples);
       sum.cached_rows += answer[i].rows();
@@ -169,6 +169,24 @@ std::vector<SampleSet> FeatureCache::get(LanguageModel& model,
   }
   if (counts != nullptr) *counts = sum;
   return answer;
+}
+
+std::int64_t FeatureCache::forget(const ModelInfo& model,
+                                  const std::vector<FeatureRequest>& requests,
+                                  const FeatureOptions& options) {
+  std::int64_t files = 0;
+  for (const FeatureRequest& request : requests) {
+    const std::string path = path_of(feature_key(model, options, request.documents));
+    std::error_code error;
+    files += std::filesystem::remove(path, error) ? 1 : 0;
+    PEMA_CHECK(!error, kIo, path, ": cannot be deleted (", error.message(),
+               "); correct the folder's rights");
+  }
+  return files;
+}
+
+std::string FeatureCache::path_of(const FeatureKey& key) const {
+  return folder_ + "/" + key.digest.hex() + ".features";
 }
 
 }  // namespace pema::plm

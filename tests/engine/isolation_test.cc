@@ -1,7 +1,8 @@
 // Nobody reads what they have no right to: people whose rights are granted, revoked and erased
-// while others search, through indexes that are built, dropped and built again meanwhile. Every
-// entry of a segment carries the segment's number as its token, so that a value tells where it came
-// from. One second by default; PEMA_ISOLATION_SECONDS says otherwise.
+// while others search, through indexes that are built, dropped and built again meanwhile, and in
+// shared segments that grow, lose entries and are merged. Every entry of a segment carries the
+// number of the text that it was made of as its token, so that a value tells where it came from.
+// One second by default; PEMA_ISOLATION_SECONDS says otherwise.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -10,14 +11,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <thread>
 
 #include "pema/memory_manager.h"
 #include "pema/planner.h"
+#include "pema/segment_list.h"
 #include "src/memory/index_search.h"
+#include "tests/engine/isolation_rights.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_pool.h"
 
@@ -58,24 +60,6 @@ std::shared_ptr<const Segment> numbered_segment(std::mt19937& random, const Tiny
                        std::vector<std::int32_t>(static_cast<std::size_t>(keys.rows()), number));
 }
 
-/// What each generation of each person may read, noted before it is stored.
-class Rights {
- public:
-  void note(const std::string& name, std::int64_t generation, std::set<std::int32_t> numbers) {
-    const std::lock_guard lock(mutex_);
-    of_[{name, generation}] = std::move(numbers);
-  }
-  [[nodiscard]] std::set<std::int32_t> of(const std::string& name, std::int64_t generation) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = of_.find({name, generation});
-    return found == of_.end() ? std::set<std::int32_t>{} : found->second;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<std::pair<std::string, std::int64_t>, std::set<std::int32_t>> of_;
-};
-
 class Isolation : public testing::Test {
  protected:
   Isolation() : store(Store::open(folder.file("store"), OpenMode::kCreate)) {
@@ -84,11 +68,11 @@ class Isolation : public testing::Test {
     store.put_model(info, "tiny.gguf");
     for (std::int64_t team = 0; team < kTeams; ++team) {
       const std::int32_t number = next_number++;
-      teams.push_back({store
-                           .put_segment(*numbered_segment(random, model, number),
-                                        SegmentKind::kShared, "team" + std::to_string(team))
-                           .id,
-                       number});
+      const auto segment = numbered_segment(random, model, number);
+      Team& made = teams.emplace_back();
+      made.id = store.put_segment(*segment, SegmentKind::kShared, "team" + std::to_string(team)).id;
+      made.texts = {{number, segment->info().entries}};
+      note(made, made.version);
     }
     for (std::int64_t i = 0; i < kPeople; ++i) write("p" + std::to_string(i));
   }
@@ -98,23 +82,73 @@ class Isolation : public testing::Test {
     ProfileDraft draft;
     draft.name = name;
     draft.schedule = {.lambda_own = 0.3, .lambda_shared = 0.3};
-    std::set<std::int32_t> numbers;
-    for (const auto& [id, number] : teams) {
+    std::set<SegmentId> may;
+    for (const Team& team : teams) {
       if (random() % 3 != 0) continue;
-      draft.segments.push_back(id);
-      numbers.insert(number);
+      draft.segments.push_back(team.id);
+      may.insert(team.id);
     }
+    std::optional<Texts> texts;
     std::optional<Digest> own;
     if (random() % 4 != 0) {
       const std::int32_t number = next_number++;
       draft.own_segments.push_back(numbered_segment(random, model, number));
-      numbers.insert(number);
+      texts = {{number, draft.own_segments[0]->info().entries}};
       own = draft.own_segments[0]->digest();
     }
-    rights.note(name, ++generations[name], std::move(numbers));
+    rights.note(name, ++generations[name], std::move(texts), std::move(may));
     store.put_profile(draft, OnExisting::kReplace);
     expect_gone(name);
     if (own) owned[name] = *own;
+  }
+
+  void note(const Team& team, std::int64_t version) {
+    Texts texts;
+    for (const auto& [number, entries] : team.texts) {
+      if (entries > 0) texts[number] = entries;
+    }
+    rights.note(team.id, version, std::move(texts));
+  }
+
+  /// A random team's segment grows, is merged, or loses some entries or a text.
+  void change_team() {
+    Team& team = teams[random() % teams.size()];
+    const std::int64_t next = team.version + 1;
+    const std::size_t what = random() % 8;
+    if (team.texts.size() < 6 && what < 4) {
+      const std::int32_t number = next_number++;
+      const auto segment = numbered_segment(random, model, number);
+      team.texts.emplace_back(number, segment->info().entries);
+      note(team, next);
+      team.version = store.append_segment(team.id, *segment).version;
+    } else if (what < 6) {
+      note(team, next);
+      team.version = store.merge_segment(team.id, {}).record.version;
+    } else {
+      forget(team, next);
+    }
+    ASSERT_LE(team.version, next);
+  }
+
+  /// The last entries of a random text; all of them, as often as not.
+  void forget(Team& team, std::int64_t next) {
+    auto& [number, entries] = team.texts[random() % team.texts.size()];
+    if (entries == 0) return;
+    std::int64_t first = 0;
+    for (const auto& [other, count] : team.texts) {
+      if (other == number) break;
+      first += count;
+    }
+    const std::int64_t end = first + entries;
+    const std::int64_t kept =
+        random() % 2 == 0 ? 0
+                          : static_cast<std::int64_t>(random() % static_cast<unsigned>(entries));
+    entries = kept;
+    note(team, next);
+    team.version =
+        store.forget_entries(team.id, {.entries = {{first + kept, end - 1}}}).record.version;
+    std::erase_if(team.texts, [](const auto& text) { return text.second == 0; });
+    if (team.texts.empty()) team.texts.emplace_back(next_number++, 0);
   }
 
   /// The own segment that a person had is in no index and not in memory any more.
@@ -135,7 +169,7 @@ class Isolation : public testing::Test {
   std::mt19937 random{67};
   TemporaryFolder folder;
   Store store;
-  std::vector<std::pair<SegmentId, std::int32_t>> teams;
+  std::vector<Team> teams;
   std::int32_t next_number = 0;
   std::map<std::string, std::int64_t> generations;
   std::map<std::string, Digest> owned;
@@ -150,18 +184,19 @@ struct Counts {
   std::atomic<std::int64_t> searches = 0;
   std::atomic<std::int64_t> through_index = 0;  ///< rows
   std::atomic<std::int64_t> built = 0;
+  std::atomic<std::int64_t> changed = 0;    ///< teams' segments
   std::atomic<std::int64_t> overtaken = 0;  ///< a segment was erased while an index was built
 };
 
 /// Builds and drops indexes, over everybody or the teams, in a store of its own; busy: a slow disk.
-void build_once(Store& store, std::span<const std::pair<SegmentId, std::int32_t>> teams,
-                std::mt19937& random, Counts& counts) {
+void build_once(Store& store, std::span<const SegmentId> teams, std::mt19937& random,
+                Counts& counts) {
   RecallIndexDraft draft;
   draft.name = random() % 2 == 0 ? "all" : "teams";
   if (draft.name == "all") {
     draft.scope = IndexScope::kEverybody;
   } else {
-    for (const auto& [id, number] : teams) {
+    for (const SegmentId id : teams) {
       if (random() % 2 == 0) draft.segments.push_back(id);
     }
     if (draft.segments.empty()) return;
@@ -221,11 +256,15 @@ void search_once(LeaseBook& book, const Rights& rights, std::mt19937& random,
     }
   }
   for (std::size_t i = 0; i < leases.size(); ++i) {
-    const std::set<std::int32_t> allowed = rights.of(leases[i]->name, leases[i]->generation);
-    ASSERT_EQ(visible[i].size(), allowed.size()) << leases[i]->name;
+    const Texts allowed = rights.of(*leases[i]);
+    Texts held;
+    for (const auto& segment : visible[i]) {
+      for (const std::int32_t number : segment->tokens()) ++held[number];
+    }
+    ASSERT_EQ(held, allowed) << leases[i]->name << " generation " << leases[i]->generation;
     for (const Neighbour& neighbour : found[i]) {
       ASSERT_TRUE(allowed.contains(neighbour.token))
-          << leases[i]->name << " generation " << leases[i]->generation << " read segment "
+          << leases[i]->name << " generation " << leases[i]->generation << " read text "
           << neighbour.token;
     }
   }
@@ -242,8 +281,10 @@ TEST_F(Isolation, NoRowEverReadsOutsideItsRights) {
     Store building = Store::open(folder.file("store"), OpenMode::kReadWrite);
     building.on_erasure([&](std::span<const Digest> gone) { memory->erase(gone); });
     std::mt19937 own_random(99);
+    std::vector<SegmentId> ids;
+    for (const Team& team : teams) ids.push_back(team.id);
     while (!stop && !testing::Test::HasFatalFailure()) {
-      build_once(building, teams, own_random, counts);
+      build_once(building, ids, own_random, counts);
     }
   });
   for (unsigned t = 0; t < 3; ++t) {
@@ -259,7 +300,10 @@ TEST_F(Isolation, NoRowEverReadsOutsideItsRights) {
   const auto end = std::chrono::steady_clock::now() + duration();
   while (std::chrono::steady_clock::now() < end) {
     const std::string name = "p" + std::to_string(random() % kPeople);
-    if (random() % 4 == 0) {
+    if (random() % 3 == 0) {
+      change_team();
+      ++counts.changed;
+    } else if (random() % 4 == 0) {
       erase(name);
     } else {
       write(name);
@@ -270,9 +314,13 @@ TEST_F(Isolation, NoRowEverReadsOutsideItsRights) {
   EXPECT_GT(counts.searches.load(), 0);
   EXPECT_GT(counts.built.load() + counts.overtaken.load(), 0);
   EXPECT_TRUE(store.verify().empty());
-  std::printf("searches %lld, sources through an index %lld, indexes built %lld, overtaken %lld\n",
-              static_cast<long long>(counts.searches), static_cast<long long>(counts.through_index),
-              static_cast<long long>(counts.built), static_cast<long long>(counts.overtaken));
+  EXPECT_GT(counts.changed.load(), 0);
+  std::printf(
+      "searches %lld, sources through an index %lld, indexes built %lld, overtaken %lld, shared "
+      "segments changed %lld\n",
+      static_cast<long long>(counts.searches), static_cast<long long>(counts.through_index),
+      static_cast<long long>(counts.built), static_cast<long long>(counts.overtaken),
+      static_cast<long long>(counts.changed));
 }
 
 TEST_F(Isolation, OtherPeopleDoNotMoveARow) {

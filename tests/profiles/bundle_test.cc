@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "src/core/object_file.h"
 #include "tests/profiles/store_fixture.h"
 
 namespace pema::test {
@@ -54,6 +55,39 @@ TEST(BundleTest, AProfileWithoutPoolOrSegmentsRoundTrips) {
   const Bundle read = profiles::decode_bundle(profiles::encode_bundle(bundle), "test");
   EXPECT_EQ(read.profile, "plain");
   EXPECT_EQ(read.pool, nullptr);
+}
+
+TEST(BundleTest, ListsRoundTripAndNothingIsAppendedToWhatCannotGrow) {
+  Bundle bundle = small_bundle();
+  const std::vector<std::byte> without = profiles::encode_bundle(bundle);
+  bundle.segments.push_back({tiny_segment(3), SegmentKind::kShared, "docs", true});
+  bundle.segments.push_back({tiny_segment(4), SegmentKind::kShared, "plans"});
+  std::vector<std::byte> bytes = profiles::encode_bundle(bundle);
+  EXPECT_FALSE(core::claims_kind(bytes, core::ObjectKind::kBundle)) << "older builds refuse it";
+  EXPECT_TRUE(core::claims_kind(without, core::ObjectKind::kBundle));
+  const Bundle read = profiles::decode_bundle(bytes, "test");
+  ASSERT_EQ(read.segments.size(), 4U);
+  EXPECT_TRUE(read.segments[2].appended);
+  EXPECT_EQ(read.segments[2].name, "docs");
+  EXPECT_FALSE(read.segments[3].appended);
+  EXPECT_EQ(profiles::encode_bundle(read), bytes);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] ^= std::byte{1};
+    EXPECT_TRUE(error_of([&] { static_cast<void>(profiles::decode_bundle(bytes, "b")); }));
+    bytes[i] ^= std::byte{1};
+  }
+  const auto refuse = [](Bundle bad, const std::string& words) {
+    expect_error(
+        ErrorCode::kCorrupt,
+        [&] { static_cast<void>(profiles::decode_bundle(profiles::encode_bundle(bad), "b")); },
+        words);
+  };
+  Bundle own = small_bundle();
+  own.segments[1] = {tiny_segment(2), SegmentKind::kShared, "docs", true};
+  refuse(own, "appended to nothing");
+  Bundle twice = small_bundle();
+  twice.segments.push_back({tiny_segment(2), SegmentKind::kShared, "docs", true});
+  refuse(twice, "twice");
 }
 
 TEST(BundleTest, OneFlippedByteAnywhereIsRefused) {

@@ -1,6 +1,7 @@
 #include "tools/commands/memory.h"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "tools/commands/lookup.h"
 #include "tools/commands/memory_add.h"
 #include "tools/commands/memory_codebook.h"
+#include "tools/commands/memory_forget.h"
 #include "tools/commands/memory_index.h"
 #include "tools/commands/removed_list.h"
 #include "tools/context.h"
@@ -42,13 +44,42 @@ std::string codebook_text(const Store& store, const SegmentRecord& segment) {
                                                               : segment.info.codebook.short_hex());
 }
 
-/// Names of the indexes that hold a segment.
-std::vector<std::string> index_names(const Store& store, const SegmentRecord& segment) {
+/// Names of the indexes that hold any content of a segment.
+std::vector<std::string> index_names(const Store& store, std::span<const SegmentRecord> list) {
+  std::vector<Digest> digests;
+  for (const SegmentRecord& content : list) digests.push_back(content.digest);
   std::vector<std::string> names;
-  for (const IndexCover& cover : store.covering_indexes({&segment.digest, 1})) {
+  for (const IndexCover& cover : store.covering_indexes(digests)) {
     names.push_back(cover.index.name);
   }
   return names;
+}
+
+Json list_json(std::span<const SegmentRecord> list) {
+  Json contents = Json::array();
+  std::int64_t first = 0;
+  for (const SegmentRecord& content : list) {
+    contents.push_back({{"digest", content.digest.hex()},
+                        {"first", first},
+                        {"entries", content.info.entries},
+                        {"bytes", content.bytes}});
+    first += content.info.entries;
+  }
+  return contents;
+}
+
+/// A line for each part, where there are several.
+std::string list_text(std::span<const SegmentRecord> list) {
+  if (list.size() == 1) return {};
+  std::string text = message("version    ", list[0].version, "\n");
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    text += message("part ", i + 1, i < 9 ? "     " : "    ", list[i].digest.short_hex(),
+                    ", entries from ", first, ": ", list[i].info.entries, ", ",
+                    format_bytes(list[i].bytes), "\n");
+    first += list[i].info.entries;
+  }
+  return text;
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -68,12 +99,12 @@ int run_ls(Context& context) {
     print_json(document);
     return 0;
   }
-  Table table({"NAME", "KIND", ">ENTRIES", "KEYS", ">BYTES A KEY", ">SIZE", "DIGEST"});
+  Table table({"NAME", "KIND", ">PARTS", ">ENTRIES", "KEYS", ">BYTES A KEY", ">SIZE", "DIGEST"});
   for (const SegmentRecord& segment : segments) {
     table.add({segment.name.empty() ? "-" : printable(segment.name), kind_name(segment.kind),
-               std::to_string(segment.info.entries), std::string(to_string(segment.info.keys)),
-               std::to_string(key_bytes(segment.info)), format_bytes(segment.bytes),
-               segment.digest.short_hex()});
+               std::to_string(segment.contents), std::to_string(segment.list_entries),
+               std::string(to_string(segment.info.keys)), std::to_string(key_bytes(segment.info)),
+               format_bytes(segment.list_bytes), segment.digest.short_hex()});
   }
   print(segments.empty() ? "no segments; make one with `pema memory add FILE --name NAME`\n"
                          : table.text());
@@ -84,24 +115,27 @@ int run_show(Context& context, const std::string& name) {
   const Store& store = context.store(OpenMode::kReadOnly);
   const SegmentRecord segment = require_segment(store, name);
   // Loading it checks the digest: what is shown is what is there.
-  (void)store.load_segment(segment.id);
+  const std::vector<SegmentRecord> list = store.segment_list(segment.id);
+  for (const SegmentRecord& content : list) (void)store.load_segment(content);
   const std::int64_t readers = count_readers(store, segment.id);
-  const std::vector<std::string> indexes = index_names(store, segment);
+  const std::vector<std::string> indexes = index_names(store, list);
   if (context.options.json) {
     Json document = segment_json(segment);
     document["readers"] = readers;
     document["indexes"] = indexes;
+    document["list"] = list_json(list);
     print_json(document);
     return 0;
   }
   print(message("segment    ", segment.name.empty() ? "-" : printable(segment.name),
                 "\nkind       ", kind_name(segment.kind), "\ndigest     ", segment.digest.hex(),
-                "\nmodel      ", segment.info.model.hex(), "\nentries    ", segment.info.entries,
+                "\nmodel      ", segment.info.model.hex(), "\nentries    ", segment.list_entries,
                 ", d = ", segment.info.hidden, ", site ", to_string(segment.info.site),
                 "\nkeys       ", to_string(segment.info.keys), ", ", key_bytes(segment.info),
                 " bytes each", codebook_text(store, segment), "\nsize       ",
-                format_bytes(segment.bytes), "\nreaders    ", readers, " profiles\nindexes    ",
-                joined(indexes), "\nfile       ", store.object_path(segment.digest), "\n"));
+                format_bytes(segment.list_bytes), "\nreaders    ", readers,
+                " profiles\nindexes    ", joined(indexes), "\nfile       ",
+                store.object_path(segment.digest), "\n", list_text(list)));
   return 0;
 }
 
@@ -126,13 +160,15 @@ Json segment_json(const SegmentRecord& segment) {
   document["digest"] = segment.digest.hex();
   document["model"] = segment.info.model.hex();
   document["site"] = to_string(segment.info.site);
-  document["entries"] = segment.info.entries;
+  document["entries"] = segment.list_entries;
   document["hidden"] = segment.info.hidden;
   document["keys"] = to_string(segment.info.keys);
   document["key_bytes"] = key_bytes(segment.info);
   document["codebook"] =
       segment.info.codebook.is_zero() ? Json() : Json(segment.info.codebook.hex());
-  document["bytes"] = segment.bytes;
+  document["bytes"] = segment.list_bytes;
+  document["parts"] = segment.contents;
+  document["version"] = segment.version;
   return document;
 }
 
@@ -142,6 +178,8 @@ void add_memory(Command app, Context& context) {
       "Examples:\n  pema memory add handbook.txt --name handbook\n  pema memory ls\n"
       "  pema memory show handbook");
   add_memory_add(group, context);
+  add_memory_forget(group, context);
+  add_memory_merge(group, context);
   add_memory_codebook(group, context);
   add_memory_index(group, context);
 

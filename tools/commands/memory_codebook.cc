@@ -53,7 +53,9 @@ int run_train(Context& context, TrainOptions options) {
              printable(options.name), "' is taken; choose another, or remove that one");
   std::vector<std::shared_ptr<const Segment>> segments;
   for (const std::string& name : options.from) {
-    segments.push_back(store.load_segment(require_segment(store, name).id));
+    for (auto& content : store.load_list(require_segment(store, name).id)) {
+      segments.push_back(std::move(content));
+    }
   }
   const auto learnt = learn_codebook(segments, options.learning, &context.progress());
   context.end_progress();

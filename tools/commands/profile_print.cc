@@ -115,7 +115,7 @@ std::string profile_text(const Store& store, const ProfileRecord& profile) {
     text += message("reads      ",
                     segment.kind == SegmentKind::kOwn ? "own " + segment.digest.short_hex()
                                                       : "shared " + printable(segment.name),
-                    ", ", segment.info.entries, " entries\n");
+                    ", ", segment.list_entries, " entries\n");
   }
   return text;
 }

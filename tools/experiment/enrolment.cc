@@ -46,7 +46,9 @@ LambdaSchedule tune_lambdas(Workshop& shop, const PersonParts& parts,
   lease.mask = parts.mask;
   lease.mask_digest = parts.mask.digest();
   if (parts.own != nullptr) lease.own.push_back(parts.own);
-  for (const SegmentId id : shared) lease.shared.push_back(shop.store.load_segment(id));
+  for (const SegmentId id : shared) {
+    for (auto& content : shop.store.load_list(id)) lease.shared.push_back(std::move(content));
+  }
   lease.schedule = prior_schedule(!lease.own.empty(), !lease.shared.empty());
 
   LambdaSchedule schedule = lease.schedule;

@@ -9,6 +9,8 @@
 
 namespace pema::plm {
 
+struct FeatureKey;
+
 /// What to compute: documents that belong together (one person's), and a name for messages.
 struct FeatureRequest {
   std::string name;
@@ -39,8 +41,13 @@ class FeatureCache {
   [[nodiscard]] std::vector<SampleSet> get(LanguageModel& model,
                                            const std::vector<FeatureRequest>& requests,
                                            const FeatureOptions& options, Counts* counts = nullptr);
+  /// Deletes what is kept of `requests`; the number of files. Throws kIo.
+  std::int64_t forget(const ModelInfo& model, const std::vector<FeatureRequest>& requests,
+                      const FeatureOptions& options);
 
  private:
+  [[nodiscard]] std::string path_of(const FeatureKey& key) const;
+
   std::string folder_;
 };
 
