@@ -170,7 +170,7 @@ TEST_F(PostgresSchemaTest, TheSchemaIsPlainAndItsHotTableHasNoForeignKeys) {
   EXPECT_EQ(store->integer(
                 "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = 'public'"),
             0);
-  EXPECT_EQ(migrations().front().version, 6);
+  EXPECT_EQ(migrations().front().version, 8);
 }
 
 }  // namespace
