@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "pema/error.h"
-#include "pema/segment_list.h"
+#include "pema/segment_edit.h"
 #include "profiles/bundle_meta.h"
 #include "profiles/name.h"
 #include "profiles/profile_codec.h"

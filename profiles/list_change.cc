@@ -19,8 +19,9 @@ std::int64_t version_of(Registry& registry, SegmentId id) {
 }  // namespace
 
 SegmentList read_list(Registry& registry, SegmentId id, std::string_view done) {
-  sqlite::Transaction snapshot(registry.database(), sqlite::TransactionKind::kRead);
-  return registry.require_list(id, done);
+  SegmentList list;
+  registry.read([&] { list = registry.require_list(id, done); });
+  return list;
 }
 
 bool holds(const SegmentList& list, const Digest& digest) {
@@ -35,23 +36,25 @@ bool change_list(Registry& registry, SegmentId id, const std::vector<ContentChan
     if (change.next != nullptr) objects.add(*change.next);
   }
   objects.announce();
-  sqlite::Transaction transaction(registry.database());
-  const SegmentList now = registry.require_list(id, done);
-  for (const ContentChange& change : changes) {
-    const bool there = std::any_of(now.begin(), now.end(), [&](const SegmentRecord& content) {
-      return content.position == change.content.position && content.digest == change.content.digest;
+  bool changed = false;
+  registry.write([&] {
+    const SegmentList now = registry.require_list(id, done);
+    changed = std::all_of(changes.begin(), changes.end(), [&](const ContentChange& change) {
+      return std::any_of(now.begin(), now.end(), [&](const SegmentRecord& content) {
+        return content.position == change.content.position &&
+               content.digest == change.content.digest;
+      });
     });
-    if (!there) return false;
-  }
-  for (const ContentChange& change : changes) {
-    registry.replace_content(change.content, change.next.get());
-  }
-  registry.bump_version(id);
-  objects.adopt();
-  record = *registry.find_segment(id);
-  transaction.commit();
-  objects.settle();
-  return true;
+    if (!changed) return;
+    for (const ContentChange& change : changes) {
+      registry.replace_content(change.content, change.next.get());
+    }
+    registry.bump_version(id);
+    objects.adopt();
+    record = *registry.find_segment(id);
+  });
+  if (changed) objects.settle();
+  return changed;
 }
 
 void attempt_often(Registry& registry, SegmentId id, std::string_view done,

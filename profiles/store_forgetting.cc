@@ -120,7 +120,7 @@ ForgottenEntries Store::forget_entries(SegmentId id, const ForgetDraft& draft) {
   result.also_in.assign(others.begin(), others.end());
   impl_->finish_erasure();
   result.pending = profiles::any_left(registry, changes);
-  static_cast<void>(registry.database().checkpoint());
+  static_cast<void>(registry.empty_log());
   return result;
 }
 

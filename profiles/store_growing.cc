@@ -16,8 +16,6 @@ using profiles::ContentChange;
 using profiles::NewObjects;
 using profiles::Registry;
 using profiles::SegmentList;
-using profiles::sqlite::Transaction;
-using profiles::sqlite::TransactionKind;
 
 /// The first neighbours that may become one; fewer than two: there are none.
 std::span<const SegmentRecord> neighbours(const SegmentList& list, std::int64_t most) {
@@ -53,21 +51,23 @@ SegmentRecord Store::append_segment(SegmentId id, const Segment& segment) {
   NewObjects objects(registry);
   objects.add(segment);
   objects.announce();
-  Transaction transaction(registry.database());
-  if (!profiles::holds(registry.require_list(id, kDone), segment.digest())) {
-    registry.append_part(id, segment);
-    objects.adopt();
-  }
-  SegmentRecord record = *registry.find_segment(id);
-  transaction.commit();
+  SegmentRecord record;
+  registry.write([&] {
+    if (!profiles::holds(registry.require_list(id, kDone), segment.digest())) {
+      registry.append_part(id, segment);
+      objects.adopt();
+    }
+    record = *registry.find_segment(id);
+  });
   objects.settle();
   impl_->finish_write();
   return record;
 }
 
 std::vector<SegmentRecord> Store::segment_list(SegmentId id) const {
-  Transaction snapshot(impl_->registry.database(), TransactionKind::kRead);
-  return impl_->registry.segment_list(id);
+  std::vector<SegmentRecord> list;
+  impl_->registry.read([&] { list = impl_->registry.segment_list(id); });
+  return list;
 }
 
 std::vector<std::shared_ptr<const Segment>> Store::load_list(SegmentId id) const {

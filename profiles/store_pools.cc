@@ -11,23 +11,23 @@
 namespace pema {
 
 using profiles::Registry;
-using profiles::sql::Transaction;
-using profiles::sql::TransactionKind;
 
 PoolCollection Store::collect_pools(bool dry_run) {
   Registry& registry = impl_->registry;
   if (dry_run) {
-    const Transaction snapshot(registry.database(), TransactionKind::kRead);
-    return profiles::unused_pools(registry);
+    PoolCollection unused;
+    registry.read([&] { unused = profiles::unused_pools(registry); });
+    return unused;
   }
   registry.require(Role::kAdmin);
-  Transaction transaction(registry.database());
-  PoolCollection collection = profiles::unused_pools(registry);
-  if (collection.versions.empty()) return collection;
-  profiles::drop_pools(registry, collection);
-  static_cast<void>(registry.note(AuditKind::kCollected, std::ssize(collection.versions)));
-  transaction.commit();
-  impl_->finish_erasure();
+  PoolCollection collection;
+  registry.write([&] {
+    collection = profiles::unused_pools(registry);
+    if (collection.versions.empty()) return;
+    profiles::drop_pools(registry, collection);
+    static_cast<void>(registry.note(AuditKind::kCollected, std::ssize(collection.versions)));
+  });
+  if (!collection.versions.empty()) impl_->finish_erasure();
   return collection;
 }
 
@@ -50,19 +50,21 @@ std::int64_t Store::retire_adapter(PoolId pool, std::int64_t adapter, bool retir
       same.push_back(version.id);
     }
   }
-  Transaction transaction(registry.database());
   std::int64_t changed = 0;
-  for (const PoolId id : same) {
-    const std::optional<PoolRecord> version = registry.find_pool(id);
-    if (!version) continue;  // collected meanwhile
-    BitMask bits = version->retired.size() > 0 ? version->retired : BitMask(version->info.adapters);
-    if (bits.test(adapter) == retired) continue;
-    bits.set(adapter, retired);
-    profiles::set_retired(registry, id, bits);
-    ++changed;
-  }
-  if (changed > 0) static_cast<void>(registry.note(AuditKind::kRetired, 1));
-  transaction.commit();
+  registry.write([&] {
+    changed = 0;
+    for (const PoolId id : same) {
+      const std::optional<PoolRecord> version = registry.find_pool(id);
+      if (!version) continue;  // collected meanwhile
+      BitMask bits =
+          version->retired.size() > 0 ? version->retired : BitMask(version->info.adapters);
+      if (bits.test(adapter) == retired) continue;
+      bits.set(adapter, retired);
+      profiles::set_retired(registry, id, bits);
+      ++changed;
+    }
+    if (changed > 0) static_cast<void>(registry.note(AuditKind::kRetired, 1));
+  });
   return changed;
 }
 

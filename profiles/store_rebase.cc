@@ -21,7 +21,6 @@ namespace {
 using profiles::Registry;
 using profiles::Setting;
 using profiles::sql::Query;
-using profiles::sql::Transaction;
 
 constexpr const char* kStage = "rebasing profiles";
 
@@ -79,11 +78,13 @@ class Rebase {
       from_ = &pool;
       for (std::int64_t after = 0; after >= 0;) {
         checkpoint(options_.progress, kStage, report_.rebased, total, "profiles");
-        Transaction transaction(database_);
-        const std::vector<Row> rows = page(after);
-        for (const Row& row : rows) write(row, {});
-        after = std::ssize(rows) < options_.rows_per_commit ? -1 : rows.back().id;
-        commit(transaction, finish);
+        std::int64_t last = -1;
+        commit(finish, [&] {
+          const std::vector<Row> rows = page(after);
+          for (const Row& row : rows) write(row, {});
+          last = std::ssize(rows) < options_.rows_per_commit ? -1 : rows.back().id;
+        });
+        after = last;
       }
     }
     name_refused();
@@ -99,23 +100,24 @@ class Rebase {
                  "profiles");
       const std::size_t end =
           std::min(names.size(), at + static_cast<std::size_t>(options_.rows_per_commit));
-      Transaction transaction(database_);
-      for (; at < end; ++at) {
-        // Again: somebody may have replaced it since.
-        const ProfileRecord profile = require(names[at]);
-        from_ = check(profile, names[at], pools);
-        if (from_ == nullptr) {
-          ++report_.already;
-          continue;
+      commit(finish, [&] {
+        for (const std::string& name : names.subspan(at, end - at)) {
+          // Again: somebody may have replaced it since.
+          const ProfileRecord profile = require(name);
+          from_ = check(profile, name, pools);
+          if (from_ == nullptr) {
+            ++report_.already;
+            continue;
+          }
+          Query row =
+              database_.query("SELECT id, generation, setting, data FROM profile WHERE id = ?1");
+          PEMA_ASSERT(row->bind(1, profile.id.value).step());
+          const Row found = read_row(row);
+          row->run();
+          write(found, name);
         }
-        Query row =
-            database_.query("SELECT id, generation, setting, data FROM profile WHERE id = ?1");
-        PEMA_ASSERT(row->bind(1, profile.id.value).step());
-        const Row found = read_row(row);
-        row->run();
-        write(found, names[at]);
-      }
-      commit(transaction, finish);
+      });
+      at = end;
     }
     name_refused();
     return std::move(report_);
@@ -224,9 +226,27 @@ class Rebase {
                        "set --no-gate`)")});
   }
 
-  void commit(Transaction& transaction,
-              const std::function<void(std::span<const Digest>)>& finish) {
+  /// Widens what `body` chooses, in one transaction.
+  void commit(const std::function<void(std::span<const Digest>)>& finish,
+              const std::function<void()>& body) {
+    const RebaseReport report = report_;
+    const std::size_t refused = refused_.size();
+    registry_.write([&] {
+      report_ = report;
+      refused_.resize(refused);
+      pending_.clear();
+      counts_.clear();
+      masks_.clear();
+      changes_.clear();  // a setting may go with its last profile, in another process
+      body();
+      if (!pending_.empty()) store();
+    });
     if (pending_.empty()) return;
+    report_.rebased += std::ssize(pending_);
+    finish(std::vector<Digest>(masks_.begin(), masks_.end()));
+  }
+
+  void store() {
     profiles::RetiredAdapters(database_).require_pool(to_.id);
     for (const auto& [setting, count] : counts_) {
       registry_.settings().add_profiles(changes_.at(setting).after, count);
@@ -247,14 +267,6 @@ class Rebase {
     registry_.settings().drop_profiles(counts_);
     profiles::note_changes(registry_.database(), changed);
     static_cast<void>(registry_.note(AuditKind::kRebased, std::ssize(pending_)));
-    transaction.commit();
-    report_.rebased += std::ssize(pending_);
-    const std::vector<Digest> masks(masks_.begin(), masks_.end());
-    pending_.clear();
-    counts_.clear();
-    masks_.clear();
-    changes_.clear();  // a setting may go with its last profile, in another process
-    finish(masks);
   }
 
   void name_refused() {

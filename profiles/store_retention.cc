@@ -43,9 +43,8 @@ std::int64_t count_due(Registry& registry, std::int64_t now) {
 
 /// A date whose profile cannot be named: its key is gone, and with it the person.
 void drop_nameless(Registry& registry, ProfileId id) {
-  Transaction transaction(registry.database());
-  profiles::write_expiry(registry.database(), id.value, std::nullopt);
-  transaction.commit();
+  registry.write(
+      [&] { profiles::write_expiry(registry.database(), id.value, std::nullopt); });
 }
 
 }  // namespace
@@ -59,12 +58,13 @@ TenantRecord Store::set_tenant(const std::string& name, const TenantLimits& limi
   check_limit(limits.profiles, 0, INT64_MAX, "profiles");
   check_limit(limits.bytes, 0, INT64_MAX, "bytes");
   check_limit(limits.retention_seconds, 1, kMostSeconds, "seconds of retention");
-  Transaction transaction(registry.database());
-  TenantRecord tenant{.name = name, .limits = limits};
-  profiles::count_tenant(registry, tenant);
-  profiles::write_tenant(registry.database(), tenant);
-  static_cast<void>(registry.note(AuditKind::kLimited, 1));
-  transaction.commit();
+  TenantRecord tenant;
+  registry.write([&] {
+    tenant = {.name = name, .limits = limits};
+    profiles::count_tenant(registry, tenant);
+    profiles::write_tenant(registry.database(), tenant);
+    static_cast<void>(registry.note(AuditKind::kLimited, 1));
+  });
   return tenant;
 }
 
@@ -78,13 +78,13 @@ void Store::set_expiry(std::string_view name, std::optional<std::int64_t> expire
   PEMA_CHECK(!expires || (*expires >= 0 && *expires <= kMostSeconds), kInvalidArgument,
              "an expiry date of ", *expires, " seconds is not within 0 and ", kMostSeconds,
              " after 1970");
-  Transaction transaction(registry.database());
-  const std::optional<ProfileRecord> profile = registry.find_profile(name);
-  PEMA_CHECK(profile.has_value(), kNotFound, folder(), ": there is no profile '", name,
-             "'; list them with `pema profile ls`");
-  profiles::write_expiry(registry.database(), profile->id.value, expires);
-  static_cast<void>(registry.note(AuditKind::kDated, 1));
-  transaction.commit();
+  registry.write([&] {
+    const std::optional<ProfileRecord> profile = registry.find_profile(name);
+    PEMA_CHECK(profile.has_value(), kNotFound, folder(), ": there is no profile '", name,
+               "'; list them with `pema profile ls`");
+    profiles::write_expiry(registry.database(), profile->id.value, expires);
+    static_cast<void>(registry.note(AuditKind::kDated, 1));
+  });
 }
 
 std::optional<std::int64_t> Store::expiry(ProfileId id) const {

@@ -211,28 +211,29 @@ SelectionSums Store::import_profiles(const std::string& path, OnExisting on_exis
   std::vector<Digest> masks;
   try {
     put_objects(registry, content);
-    Transaction transaction(registry.database());
-    const std::unique_ptr<Transaction> new_keys = registry.begin_keys();
-    const Numbers numbers = put_shared_rows(registry, content);
-    ProfileBatch batch(registry);
-    std::vector<std::pair<std::string, std::int64_t>> dated;
-    const auto write = [&] {
-      batch.write(on_existing);
-      batch.clear();
-      for (const auto& [name, expires] : dated) bring_date(registry, name, expires);
-      dated.clear();
-    };
-    profiles::visit_selection(file->bytes(), path, [&](const SelectionProfile& profile) {
-      const ProfileDraft draft = to_draft(profile, numbers);
-      for (const Digest& mask : impl_->masks_before(std::span(&draft, 1))) masks.push_back(mask);
-      batch.add(draft);
-      if (profile.expires) dated.emplace_back(profile.name, *profile.expires);
-      if (batch.bytes() >= kSliceBytes) write();
+    registry.write([&] {
+      masks.clear();
+      const std::unique_ptr<Transaction> new_keys = registry.begin_keys();
+      const Numbers numbers = put_shared_rows(registry, content);
+      ProfileBatch batch(registry);
+      std::vector<std::pair<std::string, std::int64_t>> dated;
+      const auto write = [&] {
+        batch.write(on_existing);
+        batch.clear();
+        for (const auto& [name, expires] : dated) bring_date(registry, name, expires);
+        dated.clear();
+      };
+      profiles::visit_selection(file->bytes(), path, [&](const SelectionProfile& profile) {
+        const ProfileDraft draft = to_draft(profile, numbers);
+        for (const Digest& mask : impl_->masks_before(std::span(&draft, 1))) masks.push_back(mask);
+        batch.add(draft);
+        if (profile.expires) dated.emplace_back(profile.name, *profile.expires);
+        if (batch.bytes() >= kSliceBytes) write();
+      });
+      write();
+      static_cast<void>(registry.note(AuditKind::kEnrolled, content.profiles));
+      if (new_keys != nullptr) new_keys->commit();
     });
-    write();
-    static_cast<void>(registry.note(AuditKind::kEnrolled, content.profiles));
-    if (new_keys != nullptr) new_keys->commit();
-    transaction.commit();
     static_cast<void>(registry.take_sealed_objects());
   } catch (...) {
     drop_objects(registry, content);

@@ -1,17 +1,16 @@
-/// A shared segment that grows: its name stands for a list of contents. What is appended, forgotten
-/// and merged, and the pieces of segments that this is done with
-/// (docs/decisions/0013-growing-memories.md).
+/// A shared segment that grows: its name stands for a list of contents. What is forgotten and
+/// merged (docs/decisions/0013-growing-memories.md).
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "pema/memory.h"
 #include "pema/progress.h"
+#include "pema/segment_edit.h"
 #include "pema/store.h"
 
 namespace pema {
@@ -62,27 +61,5 @@ struct MergedSegment {
   std::int64_t bytes = 0;   ///< written
   bool pending = false;     ///< as ForgottenEntries::pending
 };
-
-/// A segment, or what is left of it.
-struct SegmentPiece {
-  std::shared_ptr<const Segment> segment;
-  std::vector<std::int64_t> without = {};  ///< entries to leave out, rising
-};
-
-/// One segment of the entries of `pieces`, in order. Keys stay as they are stored, nothing is
-/// rounded again: a search of it gives the bits that a search of the pieces gives. Throws
-/// kInvalidArgument without pieces, on a null segment and on entries that it does not have or that
-/// do not rise; kMismatch when the pieces differ in more than their number of entries.
-/// Thread-safety: reentrant.
-[[nodiscard]] std::shared_ptr<const Segment> join_segments(std::span<const SegmentPiece> pieces);
-
-/// Entries of `segment`, rising, whose key as it is stored and token are those of an entry of
-/// `like`. Throws kMismatch when the two differ in more than their number of entries.
-/// Thread-safety: reentrant.
-[[nodiscard]] std::vector<std::int64_t> equal_entries(const Segment& segment, const Segment& like);
-
-/// Throws kMismatch, naming `what` and the fix, unless `info` differs from that of the list `name`
-/// in its number of entries alone: base model, site, width, vocabulary, type and codebook of keys.
-void check_same_kind(const SegmentInfo& list, const SegmentInfo& info, std::string_view name);
 
 }  // namespace pema

@@ -7,7 +7,7 @@
 
 #include "kernels/key_rows.h"
 #include "pema/error.h"
-#include "pema/segment_list.h"
+#include "pema/segment_edit.h"
 #include "src/memory/segment_object.h"
 
 namespace pema {

@@ -2,7 +2,7 @@
 // the bits that searching them one by one gives.
 #include <gtest/gtest.h>
 
-#include "pema/segment_list.h"
+#include "pema/segment_edit.h"
 #include "src/memory/search.h"
 #include "tests/memory/segment_fixture.h"
 #include "tests/support/expect_error.h"
