@@ -43,8 +43,7 @@ std::int64_t count_due(Registry& registry, std::int64_t now) {
 
 /// A date whose profile cannot be named: its key is gone, and with it the person.
 void drop_nameless(Registry& registry, ProfileId id) {
-  registry.write(
-      [&] { profiles::write_expiry(registry.database(), id.value, std::nullopt); });
+  registry.write([&] { profiles::write_expiry(registry.database(), id.value, std::nullopt); });
 }
 
 }  // namespace
