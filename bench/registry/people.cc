@@ -20,11 +20,11 @@ std::uint64_t mixed(std::uint64_t value) {  // SplitMix64
 
 ModelInfo bench_model() { return {sha256("registry bench"), "bench", "llama", kWidth, 100}; }
 
-Store open_store(const std::string& folder) {
+Store open_store(const std::string& folder, const std::string& registry) {
   if (Store::exists(folder)) {
     return Store::open(folder, OpenMode::kReadWrite);
   }
-  Store store = Store::open(folder, OpenMode::kCreate);
+  Store store = Store::open(folder, OpenMode::kCreate, {.registry = registry});
   store.put_model(bench_model(), "bench.gguf");
   Matrix<float> down(kMaskBits, kWidth);
   Matrix<float> up(kMaskBits, kWidth);
@@ -74,7 +74,8 @@ Person person(std::uint64_t index) {
   return person;
 }
 
-People::People(const std::string& folder) : store_(open_store(folder)) {
+People::People(const std::string& folder, const std::string& registry)
+    : store_(open_store(folder, registry)) {
   pool_ = store_.find_pool("bench")->id;
   const std::vector<SegmentRecord> segments = store_.segments(SegmentKind::kShared);
   for (std::int64_t right = 0; right < kRights; ++right) {

@@ -32,8 +32,9 @@ struct Person {
 /// A store of one pool and a dozen shared segments, and drafts over them.
 class People {
  public:
-  /// Makes the store in `folder`, or opens the one that is there.
-  explicit People(const std::string& folder);
+  /// Makes the store in `folder`, its tables in the database `registry` unless that is empty, or
+  /// opens the one that is there.
+  explicit People(const std::string& folder, const std::string& registry = {});
   [[nodiscard]] Store& store() noexcept { return store_; }
   /// Fills `draft`, whose memory is used again.
   void fill(std::uint64_t index, ProfileDraft& draft) const;
