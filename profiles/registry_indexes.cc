@@ -41,7 +41,7 @@ void Registry::doom(const Digest& object) {
 }
 
 void Registry::keep(const Digest& object) {
-  sqlite::Query query = database_.query("DELETE FROM doomed WHERE object = ?1");
+  sql::Query query = database_.query("DELETE FROM doomed WHERE object = ?1");
   query->bind(1, object).run();
 }
 

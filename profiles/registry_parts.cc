@@ -11,7 +11,7 @@ std::vector<SegmentRecord> Registry::segment_list(SegmentId id) {
   if (!head) return list;
   list.push_back(std::move(*head));
   if (list[0].contents == 1) return list;
-  sqlite::Query row = database_.query(
+  sql::Query row = database_.query(
       "SELECT position, digest, entries, bytes FROM segment_part WHERE head = ?1 "
       "ORDER BY position");
   row->bind(1, id.value);
@@ -37,7 +37,7 @@ std::vector<SegmentRecord> Registry::require_list(SegmentId id, std::string_view
 
 void Registry::append_part(SegmentId id, const Segment& segment) {
   const std::int64_t bytes = std::ssize(segment.bytes());
-  sqlite::Query insert = database_.query(
+  sql::Query insert = database_.query(
       "INSERT INTO segment_part (head, position, digest, entries, bytes) "
       "SELECT id, version, ?2, ?3, ?4 FROM segment WHERE id = ?1");
   insert->bind(1, id.value)
@@ -52,11 +52,11 @@ void Registry::replace_content(const SegmentRecord& content, const Segment* next
   const bool head = content.position == 0;
   PEMA_ASSERT(next != nullptr || !head);
   if (next == nullptr) {
-    sqlite::Query drop =
+    sql::Query drop =
         database_.query("DELETE FROM segment_part WHERE head = ?1 AND position = ?2");
     drop->bind(1, content.id.value).bind(2, content.position).run();
   } else {
-    sqlite::Query update = database_.query(
+    sql::Query update = database_.query(
         head ? "UPDATE segment SET digest = ?3, entries = ?4, bytes = ?5 WHERE id = ?1 AND ?2 = 0"
              : "UPDATE segment_part SET digest = ?3, entries = ?4, bytes = ?5 "
                "WHERE head = ?1 AND position = ?2");
@@ -72,21 +72,21 @@ void Registry::replace_content(const SegmentRecord& content, const Segment* next
 }
 
 void Registry::bump_version(SegmentId id) {
-  sqlite::Query update = database_.query("UPDATE segment SET version = version + 1 WHERE id = ?1");
+  sql::Query update = database_.query("UPDATE segment SET version = version + 1 WHERE id = ?1");
   update->bind(1, id.value).run();
 }
 
 void Registry::drop_parts(SegmentId id) {
   std::vector<Digest> digests;
   {
-    sqlite::Query row =
+    sql::Query row =
         database_.query("SELECT digest FROM segment_part WHERE head = ?1 ORDER BY position");
     row->bind(1, id.value);
     while (row->step()) digests.push_back(row->digest(0));
   }
   if (digests.empty()) return;
   {
-    sqlite::Query drop = database_.query("DELETE FROM segment_part WHERE head = ?1");
+    sql::Query drop = database_.query("DELETE FROM segment_part WHERE head = ?1");
     drop->bind(1, id.value).run();
   }
   for (const Digest& digest : digests) {
@@ -96,7 +96,7 @@ void Registry::drop_parts(SegmentId id) {
 }
 
 bool Registry::has_content(const Digest& digest) {
-  sqlite::Query row = database_.query(
+  sql::Query row = database_.query(
       "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM segment_part WHERE digest = ?1)");
   return row->bind(1, digest).step() && row->integer(0) != 0;
@@ -105,7 +105,7 @@ bool Registry::has_content(const Digest& digest) {
 std::vector<SegmentRecord> Registry::segments_with(const Digest& digest) {
   std::vector<SegmentId> ids;
   {
-    sqlite::Query row = database_.query(
+    sql::Query row = database_.query(
         "SELECT id FROM segment WHERE digest = ?1 UNION "
         "SELECT head FROM segment_part WHERE digest = ?1 ORDER BY 1");
     row->bind(1, digest);

@@ -13,7 +13,7 @@ constexpr std::string_view kPoolColumns =
     "model.id = "
     "pool.model ";
 
-PoolRecord read_pool(const sqlite::Query& row) {
+PoolRecord read_pool(const sql::Query& row) {
   PoolRecord record;
   record.id.value = row->integer(0);
   record.name = row->text(1);
@@ -36,7 +36,7 @@ PoolRecord read_pool(const sqlite::Query& row) {
 }
 
 void read_blocks(sql::Database& database, PoolRecord& record) {
-  sqlite::Query row =
+  sql::Query row =
       database.query("SELECT object FROM pool_block WHERE pool = ?1 ORDER BY position");
   row->bind(1, record.id.value);
   while (row->step()) record.block_objects.push_back(row->digest(0));
@@ -71,7 +71,7 @@ PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
   if (newest && newest->digest == pool.digest()) return *newest;
 
   const std::int64_t version = newest ? newest->version + 1 : 1;
-  sqlite::Query insert = database_.query(
+  sql::Query insert = database_.query(
       "INSERT INTO pool (name, version, digest, model, hidden, site, form, algebra, norm, "
       "adapters, rank, mask_scale, recipe, shared, gate) "
       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) RETURNING id");
@@ -101,7 +101,7 @@ PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
   std::int64_t position = 0;
   for (const auto& block : pool.blocks()) {
     put_missing_block(objects_, *block);
-    sqlite::Query row =
+    sql::Query row =
         database_.query("INSERT INTO pool_block (pool, position, object) VALUES (?1, ?2, ?3)");
     row->bind(1, id.value).bind(2, position++).bind(3, block->digest()).run();
   }
@@ -112,7 +112,7 @@ PoolRecord Registry::put_pool(const std::string& name, const Pool& pool) {
 std::vector<PoolRecord> Registry::pools() {
   std::vector<PoolRecord> records;
   {
-    sqlite::Query row = database_.query(std::string(kPoolColumns) + "ORDER BY pool.name, version");
+    sql::Query row = database_.query(std::string(kPoolColumns) + "ORDER BY pool.name, version");
     while (row->step()) records.push_back(read_pool(row));
   }
   for (PoolRecord& record : records) read_blocks(database_, record);
@@ -122,7 +122,7 @@ std::vector<PoolRecord> Registry::pools() {
 std::optional<PoolRecord> Registry::find_pool(std::string_view name, std::int64_t version) {
   std::optional<PoolRecord> record;
   {
-    sqlite::Query row = database_.query(
+    sql::Query row = database_.query(
         std::string(kPoolColumns) +
         "WHERE pool.name = ?1 AND (?2 = 0 OR version = ?2) ORDER BY version DESC LIMIT 1");
     if (row->bind(1, name).bind(2, version).step()) record = read_pool(row);
@@ -134,7 +134,7 @@ std::optional<PoolRecord> Registry::find_pool(std::string_view name, std::int64_
 std::optional<PoolRecord> Registry::find_pool(PoolId id) {
   std::optional<PoolRecord> record;
   {
-    sqlite::Query row = database_.query(std::string(kPoolColumns) + "WHERE pool.id = ?1");
+    sql::Query row = database_.query(std::string(kPoolColumns) + "WHERE pool.id = ?1");
     if (row->bind(1, id.value).step()) record = read_pool(row);
   }
   if (record) read_blocks(database_, *record);
@@ -144,7 +144,7 @@ std::optional<PoolRecord> Registry::find_pool(PoolId id) {
 std::optional<PoolRecord> Registry::find_pool(const Digest& digest) {
   std::optional<PoolRecord> record;
   {
-    sqlite::Query row =
+    sql::Query row =
         database_.query(std::string(kPoolColumns) + "WHERE digest = ?1 ORDER BY pool.id LIMIT 1");
     if (row->bind(1, digest).step()) record = read_pool(row);
   }

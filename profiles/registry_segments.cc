@@ -20,7 +20,7 @@ constexpr std::string_view kSegmentColumns =
     "FROM segment JOIN model ON model.id = segment.model "
     "LEFT JOIN codebook ON codebook.id = segment.codebook ";
 
-SegmentRecord read_segment(const sqlite::Query& row) {
+SegmentRecord read_segment(const sql::Query& row) {
   SegmentRecord record;
   record.id.value = row->integer(0);
   if (!row->null(1)) record.name = row->text(1);
@@ -71,7 +71,7 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
   const bool sealed = encrypted() && kind == SegmentKind::kOwn;
   if (!sealed) {
     // A list that begins with the content, under its name; otherwise one that is this content.
-    sqlite::Query same = database_.query(
+    sql::Query same = database_.query(
         std::string(kSegmentColumns) +
         "WHERE segment.digest = ?1 AND kind = ?2 AND (segment.name = ?3 OR (?4 = 0 AND NOT EXISTS "
         "(SELECT 1 FROM segment_part WHERE head = segment.id))) "
@@ -98,7 +98,7 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
   }
   // The caller holds the write lock, under which nobody deletes objects.
   if (!objects_.contains(digest)) objects_.put(digest, bytes);
-  sqlite::Query insert = database_.query(
+  sql::Query insert = database_.query(
       "INSERT INTO segment (name, kind, digest, model, site, hidden, vocab, entries, bytes, keys, "
       "codebook, data_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
       "RETURNING id");
@@ -127,7 +127,7 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
 
 std::vector<SegmentRecord> Registry::segments(std::optional<SegmentKind> kind) {
   std::vector<SegmentRecord> records;
-  sqlite::Query row = database_.query(std::string(kSegmentColumns) +
+  sql::Query row = database_.query(std::string(kSegmentColumns) +
                                       "WHERE ?1 < 0 OR kind = ?1 ORDER BY segment.id");
   row->bind(1, kind ? static_cast<std::int64_t>(*kind) : std::int64_t{-1});
   while (row->step()) records.push_back(with_key(read_segment(row)));
@@ -135,13 +135,13 @@ std::vector<SegmentRecord> Registry::segments(std::optional<SegmentKind> kind) {
 }
 
 std::optional<SegmentRecord> Registry::find_segment(SegmentId id) {
-  sqlite::Query row = database_.query(std::string(kSegmentColumns) + "WHERE segment.id = ?1");
+  sql::Query row = database_.query(std::string(kSegmentColumns) + "WHERE segment.id = ?1");
   if (!row->bind(1, id.value).step()) return std::nullopt;
   return with_key(read_segment(row));
 }
 
 std::optional<SegmentRecord> Registry::find_segment(std::string_view name) {
-  sqlite::Query row = database_.query(std::string(kSegmentColumns) + "WHERE segment.name = ?1");
+  sql::Query row = database_.query(std::string(kSegmentColumns) + "WHERE segment.name = ?1");
   if (!row->bind(1, name).step()) return std::nullopt;
   return read_segment(row);
 }
@@ -181,7 +181,7 @@ std::shared_ptr<const Segment> Registry::load_segment(const SegmentRecord& recor
 void Registry::change_readers(const std::map<SegmentId, std::int64_t>& changes) {
   for (const auto& [id, change] : changes) {
     if (change != 0) {
-      sqlite::Query update =
+      sql::Query update =
           database_.query("UPDATE segment SET readers = readers + ?2 WHERE id = ?1");
       update->bind(1, id.value).bind(2, change).run();
     }
@@ -192,7 +192,7 @@ void Registry::change_readers(const std::map<SegmentId, std::int64_t>& changes) 
 
 bool Registry::remove_segment(SegmentId id) {
   {
-    sqlite::Query row = database_.query("SELECT readers FROM segment WHERE id = ?1");
+    sql::Query row = database_.query("SELECT readers FROM segment WHERE id = ?1");
     if (!row->bind(1, id.value).step()) return false;
     PEMA_CHECK(row->integer(0) == 0, kInvalidArgument, "segment ", id.value, " is read by ",
                row->integer(0), " profiles; take it from them first (`pema profile set`)");
@@ -203,7 +203,7 @@ bool Registry::remove_segment(SegmentId id) {
 }
 
 void Registry::drop_unread_segment(SegmentId id, SegmentKind last) {
-  sqlite::Query row = database_.query(
+  sql::Query row = database_.query(
       "DELETE FROM segment WHERE id = ?1 AND readers = 0 AND kind <= ?2 "
       "RETURNING digest, codebook, data_key");
   if (!row->bind(1, id.value).bind(2, static_cast<std::int64_t>(last)).step()) return;
@@ -218,7 +218,7 @@ void Registry::drop_unread_segment(SegmentId id, SegmentKind last) {
 }
 
 bool Registry::names_object(const Digest& digest) {
-  sqlite::Query row = database_.query(
+  sql::Query row = database_.query(
       "SELECT EXISTS (SELECT 1 FROM segment WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM segment_part WHERE digest = ?1) OR "
       "EXISTS (SELECT 1 FROM codebook WHERE digest = ?1) OR "

@@ -240,16 +240,17 @@ TEST_F(Lists, VerifyFindsAMissingPartAndRowsThatDoNotFit) {
   EXPECT_THAT(store.verify()[0].why, HasSubstr("missing"));
   write_bytes(store.object_path(digest(20)), bytes);
   EXPECT_TRUE(store.verify().empty());
-  profiles::sqlite::Database database(tiny.registry(), OpenMode::kReadWrite);
-  database.execute("UPDATE segment_part SET position = 7");
+  const auto database = tables_of(tiny.path);
+  database->execute("UPDATE segment_part SET position = 7");
   ASSERT_EQ(store.verify().size(), 1U);
   EXPECT_THAT(store.verify()[0].why, HasSubstr("does not fit"));
-  database.execute("UPDATE segment_part SET position = 1, entries = 6");
+  database->execute("UPDATE segment_part SET position = 1, entries = 6");
   ASSERT_EQ(store.verify().size(), 1U);
   EXPECT_THAT(store.verify()[0].why, HasSubstr("disagree"));
 }
 
 TEST_F(Lists, AStoreOfSchemaSixIsBroughtForwardAsItWas) {
+  PEMA_REGISTRY_DB_ONLY("schema 6");
   const std::string old = tiny.folder.file("old");
   std::filesystem::create_directories(old);
   std::filesystem::copy(tiny.path + "/objects", old + "/objects",
@@ -258,10 +259,14 @@ TEST_F(Lists, AStoreOfSchemaSixIsBroughtForwardAsItWas) {
     profiles::sqlite::Database database(old + "/registry.db", OpenMode::kCreate);
     profiles::create_schema(database, profiles::migrations().first(6));
     database.execute("ATTACH '" + tiny.registry() + "' AS new");
-    for (const char* table : {"model", "pool", "pool_block", "counter", "setting", "profile",
-                              "profile_name", "change"}) {
-      database.execute(message("DELETE FROM main.", table, "; INSERT INTO main.", table,
-                               " SELECT * FROM new.", table));
+    for (const std::string table : {"model", "pool", "pool_block", "counter", "setting", "profile",
+                                    "profile_name", "change"}) {
+      const std::string columns =
+          table == "pool" ? "id, name, version, digest, model, hidden, site, form, algebra, norm, "
+                            "adapters, rank, mask_scale, recipe, shared, gate"
+                          : "*";
+      database.execute(message("DELETE FROM main.", table, "; INSERT INTO main.", table, " SELECT ",
+                               columns, " FROM new.", table));
     }
     database.execute(
         "INSERT INTO main.segment SELECT id, name, kind, digest, model, site, hidden, vocab, "

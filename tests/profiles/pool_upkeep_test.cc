@@ -159,10 +159,8 @@ TEST_F(PoolUpkeepTest, VersionsWithTheSameAdapterShareItsRetirement) {
 
 TEST_F(PoolUpkeepTest, DamagedTombstonesAreToldByVerify) {
   store.retire_adapter(first.id, 6);
-  {
-    profiles::sqlite::Database database(tiny.registry(), OpenMode::kReadWrite);
-    database.execute("UPDATE pool SET retired = x'ffff' WHERE id = 1");
-  }
+  const std::vector<std::byte> bad(2, std::byte{0xff});
+  tables_of(tiny.path)->query("UPDATE pool SET retired = ?1 WHERE id = 1")->bind(1, bad).run();
   EXPECT_FALSE(store.verify(VerifyDepth::kQuick).empty());
   expect_error(ErrorCode::kCorrupt, [&] { static_cast<void>(store.find_pool(first.id)); });
 }

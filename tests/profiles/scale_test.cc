@@ -49,7 +49,9 @@ TEST_F(ScaleTest, OlderSchemasKeepTheirProfiles) {
     profiles::create_schema(database, profiles::migrations().first(3));
     database.execute("ATTACH '" + tiny.registry() + "' AS new");
     database.execute(
-        "INSERT INTO model SELECT * FROM new.model; INSERT INTO pool SELECT * FROM new.pool; "
+        "INSERT INTO model SELECT * FROM new.model; INSERT INTO pool SELECT "
+        "id, name, version, digest, model, hidden, site, form, algebra, norm, adapters, rank, "
+        "mask_scale, recipe, shared, gate FROM new.pool; "
         "INSERT INTO pool_block SELECT * FROM new.pool_block;"
         "INSERT INTO segment SELECT id, name, kind, digest, model, site, hidden, vocab, entries, "
         "bytes, readers, keys, codebook FROM new.segment");

@@ -156,10 +156,8 @@ TEST_F(TenantsTest, WritersInSeveralProcessesNeverExceedIt) {
 TEST_F(TenantsTest, WrongCountsAreToldAndCountedAnew) {
   store.put_profile(draft_of("acme/ada", pool));
   store.set_tenant("acme", {.profiles = 9});
-  {
-    profiles::sqlite::Database database(tiny.registry(), OpenMode::kReadWrite);
-    database.execute("UPDATE tenant SET profiles = 4; INSERT INTO expiry VALUES (77, 1)");
-  }
+  tables_of(tiny.path)->execute(
+      "UPDATE tenant SET profiles = 4; INSERT INTO expiry VALUES (77, 1)");
   const std::vector<Damage> damage = store.verify();
   ASSERT_EQ(damage.size(), 2U);
   EXPECT_EQ(damage[0].what, "profile 77");
