@@ -66,12 +66,14 @@ TEST_F(WalkTest, ScoresEveryMethodAndFindsEverythingAgain) {
   EXPECT_LT(evaluation.nll(Method::kOwnAdapter), evaluation.nll(Method::kBase));
   EXPECT_LT(evaluation.nll(Method::kMasksMemory), evaluation.nll(Method::kBase));
 
-  const std::vector<KeyType> types = {KeyType::kFloat32, KeyType::kFloat16, KeyType::kInt8};
-  ASSERT_EQ(first.foundation().codebook, nullptr);  // too few texts for one
+  const std::vector<KeyType> types = {KeyType::kFloat32, KeyType::kFloat16, KeyType::kInt8,
+                                      KeyType::kProductQuantised};
+  ASSERT_NE(first.foundation().codebook, nullptr);
   const auto rounded = evaluate_key_types(first, types, evaluation.nll(Method::kBase));
-  ASSERT_EQ(rounded.size(), 3U);
+  ASSERT_EQ(rounded.size(), 4U);
   EXPECT_EQ(rounded[0].at("nll"), evaluation.nll(Method::kMasksMemory));
   EXPECT_EQ(rounded[0].at("nll_gate"), evaluation.nll(Method::kMasksMemoryGate));
+  EXPECT_EQ(rounded[3].at("keys"), "pq");
   for (const auto& type : rounded) {
     EXPECT_NEAR(type.at("worse_than_f32").get<double>(), 0, 0.02) << type.dump();
     EXPECT_NEAR(type.at("worse_than_f32_gate").get<double>(), 0, 0.02) << type.dump();
