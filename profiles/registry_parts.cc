@@ -52,8 +52,7 @@ void Registry::replace_content(const SegmentRecord& content, const Segment* next
   const bool head = content.position == 0;
   PEMA_ASSERT(next != nullptr || !head);
   if (next == nullptr) {
-    sql::Query drop =
-        database_.query("DELETE FROM segment_part WHERE head = ?1 AND position = ?2");
+    sql::Query drop = database_.query("DELETE FROM segment_part WHERE head = ?1 AND position = ?2");
     drop->bind(1, content.id.value).bind(2, content.position).run();
   } else {
     sql::Query update = database_.query(

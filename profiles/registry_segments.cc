@@ -128,7 +128,7 @@ SegmentRecord Registry::put_segment(const Segment& segment, SegmentKind kind,
 std::vector<SegmentRecord> Registry::segments(std::optional<SegmentKind> kind) {
   std::vector<SegmentRecord> records;
   sql::Query row = database_.query(std::string(kSegmentColumns) +
-                                      "WHERE ?1 < 0 OR kind = ?1 ORDER BY segment.id");
+                                   "WHERE ?1 < 0 OR kind = ?1 ORDER BY segment.id");
   row->bind(1, kind ? static_cast<std::int64_t>(*kind) : std::int64_t{-1});
   while (row->step()) records.push_back(with_key(read_segment(row)));
   return records;

@@ -22,8 +22,8 @@ struct GlobalOptions {
   std::string key_file;  ///< of an encrypted store; empty: PEMA_KEY, or none
   bool json = false;
   bool quiet = false;
-  std::int64_t threads = 0;            ///< 0: all cores
-  std::string registry;                ///< of a store that is made: `init --registry`; empty: a file
+  std::int64_t threads = 0;  ///< 0: all cores
+  std::string registry;      ///< of a store that is made: `init --registry`; empty: a file
   std::string durability = "durable";  ///< of what is written to the store: "durable" or "fast"
 };
 

@@ -40,8 +40,8 @@ struct ReaderStats {
 /// A view of a store's profiles as one commit left them, through a connection of its own: writers,
 /// here or in other processes, neither wait for it nor change what it answers. Thread-safety: one
 /// thread at a time; make one per thread. While one is in use, SQLite's log grows with what is
-/// written beside it; `refresh` lets it be folded in. In PostgreSQL a snapshot that is lost with its
-/// connection is taken anew.
+/// written beside it; `refresh` lets it be folded in. In PostgreSQL a snapshot that is lost with
+/// its connection is taken anew.
 class ProfileReader {
  public:
   /// Reads the store in `folder`, as it is when something is first looked up. Throws as Store::open

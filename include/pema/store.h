@@ -1,6 +1,6 @@
-/// The store: a folder with `registry.db` (SQLite), or with `registry.url`, which names a PostgreSQL
-/// database in its place (docs/formats/postgresql.md), and `objects/` (content-addressed files: adapter
-/// blocks, segments, indexes over them).
+/// The store: a folder with `registry.db` (SQLite), or with `registry.url`, which names a
+/// PostgreSQL database in its place (docs/formats/postgresql.md), and `objects/` (content-addressed
+/// files: adapter blocks, segments, indexes over them).
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@ namespace pema {
 
 struct StoreCopyOptions {
   /// As StoreOptions::registry: where the copy's tables are made. Empty: in registry.db. One of the
-  /// two stores is in PostgreSQL and the other one is not; copies of a kind with itself are backups.
+  /// two stores is in PostgreSQL and the other one is not; copies of a kind with itself are
+  /// backups.
   std::string registry = {};
   std::int64_t bytes_per_second = 0;  ///< of objects, at most; 0: as fast as it goes
   Progress* progress = nullptr;       ///< also asked whether to stop
