@@ -111,7 +111,11 @@ void ProfileBatch::insert_many(std::span<const Entry* const> entries) {
                        [&](std::int64_t i, sql::Statement& row) {
                          row.bind_view(1, name_of(*entries[at(i)])).bind(2, last + 1 + i);
                        });
-  for (const Entry* entry : entries) count_segments(*entry);
+  std::int64_t id = last;
+  for (const Entry* entry : entries) {
+    watch_new(*entry, ++id);
+    count_segments(*entry);
+  }
   sql::Query counter = database.query("UPDATE counter SET value = ?1 WHERE name = 'profile'");
   counter->bind(1, last + std::ssize(entries)).run();
 }

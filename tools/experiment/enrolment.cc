@@ -4,7 +4,7 @@
 
 #include "pema/error.h"
 #include "pema/train/tune.h"
-#include "tools/experiment/scoring.h"
+#include "tools/experiment/tuning_memo.h"
 
 namespace pema::tools {
 namespace {
@@ -46,14 +46,17 @@ LambdaSchedule tune_lambdas(Workshop& shop, const PersonParts& parts,
   lease.mask = parts.mask;
   lease.mask_digest = parts.mask.digest();
   if (parts.own != nullptr) lease.own.push_back(parts.own);
+  TuningMemo alone;
+  TuningMemo& memo = shop.memo != nullptr ? *shop.memo : alone;
   for (const SegmentId id : shared) {
-    for (auto& content : shop.store.load_list(id)) lease.shared.push_back(std::move(content));
+    const TuningMemo::Segments& contents = memo.shared(shop.store, id);
+    lease.shared.insert(lease.shared.end(), contents.begin(), contents.end());
   }
   lease.schedule = prior_schedule(!lease.own.empty(), !lease.shared.empty());
 
   LambdaSchedule schedule = lease.schedule;
   if (dev.rows() > 0) {
-    const ScoredRows rows(dev, shop.head, shop.threads);
+    const ScoredRows& rows = memo.score(dev, shop.head, shop.threads);
     train::TuneOptions options;
     options.prior_rows = kPriorRows;
     schedule =

@@ -15,6 +15,8 @@
 
 namespace pema::tools {
 
+class TuningMemo;
+
 /// The open things that training and enrolment work with. Thread-safety: one thread at a time.
 struct Workshop {
   Store& store;
@@ -26,6 +28,7 @@ struct Workshop {
   train::BaseScores* scores = nullptr;  ///< null: computed anew in each training call
   std::int64_t threads = 0;
   Progress* progress = nullptr;
+  TuningMemo* memo = nullptr;  ///< null: each tuning for itself
 
   [[nodiscard]] train::Base base() const { return {&model, &head, site, scores}; }
 };

@@ -144,9 +144,9 @@ Evaluation Walk::evaluate(std::span<const Method> methods) {
 }
 
 Workshop Walk::shop() {
-  return {*store_,          model_.info(), model_.head(), options_.material.features.site,
-          *engine_,         *leases_,      &scores_,      options_.threads,
-          options_.progress};
+  return {*store_,           model_.info(), model_.head(), options_.material.features.site,
+          *engine_,          *leases_,      &scores_,      options_.threads,
+          options_.progress, &memo_};
 }
 
 std::vector<const PersonMaterial*> Walk::pick(const std::vector<std::size_t>& who) const {

@@ -12,6 +12,7 @@
 #include "tools/experiment/cohort.h"
 #include "tools/experiment/evaluation.h"
 #include "tools/experiment/report_json.h"
+#include "tools/experiment/tuning_memo.h"
 
 namespace pema::tools {
 
@@ -84,6 +85,7 @@ class Walk {
   std::unique_ptr<LeaseBook> leases_;
   std::unique_ptr<Engine> engine_;
   train::BaseScores scores_;
+  TuningMemo memo_;
   Foundation foundation_;
 };
 
