@@ -79,6 +79,9 @@ class Export {
     if (found != segments_.end()) return found->second;
     const std::optional<SegmentRecord> record = registry_.find_segment(id);
     if (!record) damaged("segment");
+    PEMA_CHECK(
+        record->contents == 1, kUnsupported, "segment '", record->name, "' has ", record->contents,
+        " parts, and a selection holds segments of one; merge it first (`pema memory merge`)");
     static_cast<void>(model(record->info.model));
     const auto loaded = registry_.load_segment(*record);
     return segments_.emplace(id, writer_.add_segment(*loaded, record->kind, record->name))

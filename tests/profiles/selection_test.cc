@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
 
 #include "pema/audit.h"
 #include "pema/master_key.h"
 #include "pema/operating.h"
+#include "pema/segment_list.h"
 #include "tests/profiles/store_fixture.h"
 
 namespace pema::test {
@@ -102,6 +104,17 @@ TEST_F(SelectionTest, NamesPrefixesAndPoolsChoose) {
   expect_error(ErrorCode::kNotFound, [&] { packed({.prefix = "x"}); });
   expect_error(ErrorCode::kInvalidArgument, [&] { packed({.names = {"zoe"}, .prefix = "z"}); });
   EXPECT_EQ(read_bytes(file), before) << "a failed export leaves the file as it was";
+}
+
+TEST_F(SelectionTest, ASegmentOfSeveralPartsIsNotPackedHalf) {
+  from.store.append_segment(docs.id, *tiny_segment(9));
+  expect_error(
+      ErrorCode::kUnsupported, [&] { static_cast<void>(from.store.export_profiles({}, file)); },
+      "memory merge");
+  EXPECT_FALSE(std::filesystem::exists(file));
+  EXPECT_EQ(from.store.export_profiles({.with_segments = false}, file).profiles, 4);
+  static_cast<void>(from.store.merge_segment(docs.id, {}));
+  EXPECT_EQ(from.store.export_profiles({}, file).profiles, 4);
 }
 
 TEST_F(SelectionTest, OneTakenNameAndNothingIsStored) {
