@@ -2,6 +2,8 @@
 
 #include <exception>
 
+#include "pema/error.h"
+
 namespace pema::profiles {
 
 NewObjects::~NewObjects() {
@@ -23,16 +25,23 @@ void NewObjects::add(const Segment& segment) {
 void NewObjects::announce() {
   if (files_.empty()) return;
   announced_ = true;  // also a commit that failed may come back
-  sqlite::Transaction transaction(registry_.database());
-  for (const auto& [digest, file] : files_) registry_.doom(digest);
-  transaction.commit();
+  registry_.write([&] {
+    for (const auto& [digest, file] : files_) registry_.doom(digest);
+  });
 }
 
 void NewObjects::adopt() {
   for (const auto& [digest, file] : files_) {
-    file->commit();
+    if (!named_) {
+      file->commit();
+    } else {
+      // The transaction runs again; before it had the lock somebody may have swept.
+      PEMA_CHECK(registry_.objects().contains(digest), kBusy, registry_.folder(), ": object ",
+                 digest.short_hex(), " was swept while its row was written; try again");
+    }
     registry_.keep(digest);
   }
+  named_ = true;
   if (!files_.empty()) registry_.objects().settle();
 }
 

@@ -28,7 +28,7 @@ class NewObjects {
   /// Dooms them. Expects no transaction; throws what a commit throws.
   void announce();
   /// Gives the files their names; expects the transaction that makes their rows, under whose lock
-  /// nobody sweeps. Throws kDiskFull, kIo.
+  /// nobody sweeps; again where that transaction runs again. Throws kDiskFull, kIo, kBusy.
   void adopt();
   /// Says that the transaction was committed.
   void settle() noexcept { settled_ = true; }
@@ -37,6 +37,7 @@ class NewObjects {
   Registry& registry_;
   std::vector<std::pair<Digest, std::unique_ptr<core::AtomicFile>>> files_;
   bool announced_ = false;
+  bool named_ = false;
   bool settled_ = false;
 };
 

@@ -56,7 +56,8 @@ TEST(GateObject, WithoutWeightsForQuantisedKeysItIsTheKindOfOlderStores) {
   EXPECT_TRUE(core::claims_kind(some_gate().serialise(), ObjectKind::kQuantisedGate));
   EXPECT_FALSE(plain_gate().knows_quantised());
   EXPECT_TRUE(core::claims_kind(plain_gate().serialise(), ObjectKind::kGate));
-  const MixtureGate::Weights& weights = plain_gate().weights();
+  const MixtureGate plain = plain_gate();
+  const MixtureGate::Weights& weights = plain.weights();
   EXPECT_EQ(weights[4], weights[2]);
   EXPECT_EQ(weights[5], weights[3]);
 }
