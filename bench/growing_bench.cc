@@ -7,7 +7,6 @@
 // Makes a store in FOLDER and prints one JSON object.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/json_program.h"
 #include "pema/engine.h"
 #include "pema/error.h"
 #include "pema/segment_list.h"
@@ -185,11 +185,5 @@ Json run(const std::vector<std::string>& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    std::printf("%s\n", run({argv + 1, argv + argc}).dump(1).c_str());
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "growing_bench: %s\n", error.what());
-    return 1;
-  }
+  return pema::bench::print_json_of("growing_bench", argc, argv, run);
 }

@@ -5,11 +5,11 @@
 //   memory_bench search   REAL KEYS PROFILES GRAPH ROUNDS
 //
 // REAL is what memory_keys wrote. Each prints one JSON object.
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "bench/json_program.h"
 #include "bench/memory/claims.h"
 #include "pema/error.h"
 
@@ -36,11 +36,5 @@ Json run(const std::vector<std::string>& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    std::printf("%s\n", run({argv + 1, argv + argc}).dump(1).c_str());
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "memory_bench: %s\n", error.what());
-    return 1;
-  }
+  return pema::bench::print_json_of("memory_bench", argc, argv, run);
 }

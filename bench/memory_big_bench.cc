@@ -6,11 +6,11 @@
 //
 // REAL is what memory_keys wrote; BUDGET is in bytes. Each prints one JSON object, and is a process
 // of its own, so that its highest resident set is its own.
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "bench/json_program.h"
 #include "bench/memory/big.h"
 #include "pema/error.h"
 
@@ -38,11 +38,5 @@ Json run(const std::vector<std::string>& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    std::printf("%s\n", run({argv + 1, argv + argc}).dump(1).c_str());
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "memory_big_bench: %s\n", error.what());
-    return 1;
-  }
+  return pema::bench::print_json_of("memory_big_bench", argc, argv, run);
 }

@@ -4,7 +4,6 @@
 
 #include "pema/error.h"
 #include "profiles/new_objects.h"
-#include "profiles/sqlite/transaction.h"
 
 namespace pema::profiles {
 namespace {

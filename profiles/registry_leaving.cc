@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "profiles/registry.h"
-#include "profiles/sql/transaction.h"
 
 namespace pema::profiles {
 

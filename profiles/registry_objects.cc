@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "profiles/registry.h"
-#include "profiles/sql/transaction.h"
 
 namespace pema::profiles {
 

@@ -6,7 +6,6 @@
 #include "pema/segment_list.h"
 #include "profiles/list_change.h"
 #include "profiles/new_objects.h"
-#include "profiles/sqlite/transaction.h"
 #include "profiles/store_impl.h"
 
 namespace pema {

@@ -6,28 +6,13 @@
 
 #include "pema/profile_reader.h"
 #include "profiles/sqlite/database.h"
-#include "tests/profiles/store_fixture.h"
+#include "tests/profiles/reader_fixture.h"
 
 namespace pema::test {
 namespace {
 
 /// What only a reader of registry.db does.
-struct MappedReaderTest : ::testing::Test {
-  TinyStore tiny;
-  Store& store = tiny.store;
-  PoolId pool = tiny.put_pool().id;
-  ProfileRecord record;
-
-  void put(const std::string& name, double lambda) {
-    ProfileDraft draft = draft_of(name, pool);
-    draft.schedule.lambda_max = lambda;
-    store.put_profile(draft, OnExisting::kReplace);
-  }
-  static double lambda(ProfileReader& reader, const std::string& name) {
-    ProfileRecord found;
-    return reader.find(name, found) ? found.schedule.lambda_max : -1.0;
-  }
-};
+using MappedReaderTest = ReaderFixture;
 
 TEST_F(MappedReaderTest, LookUpsNeedNoStatementWhereverTheRowsAre) {
   for (int i = 0; i < 500; ++i) put(message("name ", i), 0.5);

@@ -2,27 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/profiles/store_fixture.h"
+#include "tests/profiles/reader_fixture.h"
 
 namespace pema::test {
 namespace {
 
-struct ProfileReaderTest : ::testing::Test {
-  TinyStore tiny;
-  Store& store = tiny.store;
-  PoolId pool = tiny.put_pool().id;
-  ProfileRecord record;
-
-  void put(const std::string& name, double lambda) {
-    ProfileDraft draft = draft_of(name, pool);
-    draft.schedule.lambda_max = lambda;
-    store.put_profile(draft, OnExisting::kReplace);
-  }
-  static double lambda(ProfileReader& reader, const std::string& name) {
-    ProfileRecord found;
-    return reader.find(name, found) ? found.schedule.lambda_max : -1.0;
-  }
-};
+using ProfileReaderTest = ReaderFixture;
 
 TEST_F(ProfileReaderTest, FindsWhatTheStoreFinds) {
   put("ada", 0.5);

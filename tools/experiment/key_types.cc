@@ -23,10 +23,9 @@ std::string enrol(Workshop& shop, const Foundation& foundation, Method method,
   if (choice.type == KeyType::kFloat32) return profile_name(method, person.key, options.refit);
   const std::string name = message(method_id(method), "_", to_string(choice.type), "/", person.key);
   if (shop.store.find_profile(name)) return refit_name(name, options.refit);
-  const auto held_out = shop.store.find_profile(profile_name(method, person.key, false));
   const auto all = shop.store.find_profile(profile_name(method, person.key));
-  PEMA_ASSERT(held_out.has_value() && all.has_value());
-  RefitParts parts{{all->pool, held_out->mask, nullptr}, {all->pool, all->mask, nullptr}};
+  const train::RefitMask mask = stored_masks(shop.store, method, person);
+  RefitParts parts{{all->pool, mask.held_out, nullptr}, {all->pool, mask.all, nullptr}};
   add_own_segments(shop, parts, person, choice);
   store_both(shop, name, parts, {foundation.memory.id}, person.dev.view(), all->schedule.gate);
   return refit_name(name, options.refit);

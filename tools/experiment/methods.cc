@@ -133,6 +133,13 @@ void store_both(Workshop& shop, const std::string& name, const RefitParts& parts
                  make_draft(name, parts.all, shared, schedule)});
 }
 
+train::RefitMask stored_masks(const Store& store, Method method, const PersonMaterial& person) {
+  const auto held_out = store.find_profile(profile_name(method, person.key, false));
+  const auto all = store.find_profile(profile_name(method, person.key));
+  PEMA_ASSERT(held_out.has_value() && all.has_value());
+  return {held_out->mask, all->mask};
+}
+
 void add_own_segments(Workshop& shop, RefitParts& parts, const PersonMaterial& person,
                       const KeyChoice& choice) {
   parts.held_out.own = make_segment(shop.base(), person.train.view(), choice);
@@ -140,14 +147,6 @@ void add_own_segments(Workshop& shop, RefitParts& parts, const PersonMaterial& p
 }
 
 namespace {
-
-/// The profiles' masks under `method`, which the store has.
-train::RefitMask stored_masks(const Store& store, Method method, const PersonMaterial& person) {
-  const auto held_out = store.find_profile(profile_name(method, person.key, false));
-  const auto all = store.find_profile(profile_name(method, person.key));
-  PEMA_ASSERT(held_out.has_value() && all.has_value());
-  return {held_out->mask, all->mask};
-}
 
 /// A method that joins masks and memories, from the person's profiles under `masks`: learning the
 /// masks again would give the same bits.

@@ -155,6 +155,10 @@ struct GatedPools {
 void store_both(Workshop& shop, const std::string& name, const RefitParts& parts,
                 const std::vector<SegmentId>& shared, const Samples& dev, bool gate = false);
 
+/// The masks of both of a person's profiles under `method`, which the store has.
+[[nodiscard]] train::RefitMask stored_masks(const Store& store, Method method,
+                                            const PersonMaterial& person);
+
 /// The own segments of both parts, keys as `choice` says.
 void add_own_segments(Workshop& shop, RefitParts& parts, const PersonMaterial& person,
                       const KeyChoice& choice = {});
