@@ -1,5 +1,6 @@
 """What every bench writes: machine, versions, the measured values, and the list of promises with their verdicts."""
 import argparse
+import ctypes
 import datetime
 import json
 import os
@@ -57,7 +58,18 @@ def versions():
     for package in ("g++", "libtorch-dev", "libfaiss-dev", "libopenblas-dev", "libhwy-dev", "libsqlite3-dev"):
         run = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False)
         found[package] = run.stdout if run.returncode == 0 else None
+    found["OpenBLAS's kernels"] = matrix_kernels()
     return found
+
+
+def matrix_kernels():
+    """Which kernels OpenBLAS runs here, or is told to by ./dev; None without OpenBLAS."""
+    try:
+        name = ctypes.CDLL("libopenblas.so.0").openblas_get_corename
+    except (OSError, AttributeError):
+        return None
+    name.restype = ctypes.c_char_p
+    return name().decode()
 
 
 def shown(value):

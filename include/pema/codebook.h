@@ -24,24 +24,36 @@ struct CodebookInfo {
   Digest model;  ///< fingerprint of the base model whose keys it was learnt from
   FeatureSite site = FeatureSite::kPostNorm;
   std::int64_t hidden = 0;  ///< d
-  std::int64_t parts = 0;   ///< m, bytes of a key; in [1, min(kMaxParts, d)]
-
-  /// Dimensions of a part, d / m rounded up; the last part may have fewer.
-  [[nodiscard]] std::int64_t width() const noexcept { return (hidden + parts - 1) / parts; }
+  std::int64_t parts = 0;   ///< bytes of a key; in [1, kMaxParts]
 };
 
-/// 256 centroids for each part of a key. A decoded key is its parts' centroids side by side; its
-/// length is near 1, not 1. Thread-safety: immutable, share freely.
+/// The numbers of a codebook whose keys have v parts: as many as bytes, or one less where there are
+/// errors. A part has w = d / v rounded up dimensions, the last one the rest, which is not nothing.
+struct CodebookNumbers {
+  /// [d, 256]: row c holds dimension c of the 256 centroids of part c / w; each in [-1, 1].
+  std::span<const float> centroids;
+  /// [d, d] or empty: row c is what dimension c of a key becomes before it is cut into parts. Rows
+  /// and columns have length 1 within 1e-3; that it is orthogonal is the caller's part.
+  std::span<const float> rotation = {};
+  /// [256], not falling, each in [0, 4], or empty: squared distances between keys and what their
+  /// parts' codes stand for, the nearest of which is a key's last byte.
+  std::span<const float> errors = {};
+};
+
+/// 256 centroids for each part of a key, which may be rotated before (Ge, He, Ke, Sun: Optimized
+/// Product Quantization, 2013). A decoded key is its parts' centroids side by side, rotated back;
+/// its length is near 1, not 1. With errors, distances to a key are less by the one that its last
+/// byte says (kernels/product_codes.h). Thread-safety: immutable, share freely.
 class Codebook {
  public:
   static constexpr std::int64_t kCentroids = 256;  ///< of a part
   static constexpr std::int64_t kMaxParts = 64;
+  static constexpr std::int64_t kWidestRotation = 4096;  ///< d of a codebook with one, at most
 
-  /// Copies centroids [d, 256]: row c holds dimension c of the 256 centroids of its part. Throws
-  /// kInvalidArgument on sizes outside the limits (m width may exceed d by less than a part) and
-  /// numbers outside [-1, 1], which unit keys have no use for.
+  /// Copies the numbers. Throws kInvalidArgument on sizes outside the limits and numbers outside
+  /// their ranges.
   [[nodiscard]] static std::shared_ptr<const Codebook> make(const CodebookInfo& info,
-                                                            std::span<const float> centroids);
+                                                            const CodebookNumbers& numbers);
   /// Maps an object file, without a copy. Throws kNotFound, kIo, kUnsupported or kCorrupt.
   [[nodiscard]] static std::shared_ptr<const Codebook> open(const std::string& path,
                                                             const Digest& expected);
@@ -74,17 +86,27 @@ class Codebook {
 };
 
 struct CodebookOptions {
-  std::int64_t parts = 32;        ///< m, bytes of a key
+  std::int64_t parts = 32;        ///< bytes of a key
   std::int64_t iterations = 10;   ///< of k-means
   std::int64_t max_keys = 16384;  ///< learnt from; more are sampled evenly
   std::int32_t seed = 123;
+  /// By the keys' principal components, dealt out to the parts; d above kWidestRotation goes
+  /// without.
+  bool rotated = true;
+  /// The last byte is the key's own error; a key of one byte goes without.
+  bool corrected = true;
+
+  /// Parts that a key is cut into.
+  [[nodiscard]] std::int64_t vector_parts() const noexcept {
+    return parts - (corrected && parts > 1 ? 1 : 0);
+  }
 };
 
 /// Learns a codebook from the keys of `segments`, all of one base model, site and width. Equal
 /// arguments give equal bytes on one machine, whatever the number of threads. Throws
-/// kInvalidArgument on fewer than 256 keys, parts outside [1, min(kMaxParts, d)] or other options
-/// outside their ranges; kMismatch when segments differ in model, site or width; kInterrupted.
-/// Thread-safety: one call computes at a time, others wait.
+/// kInvalidArgument on fewer than 256 keys, parts outside [1, kMaxParts] or more than the width
+/// has dimensions for, or other options outside their ranges; kMismatch when segments differ in
+/// model, site or width; kInterrupted. Thread-safety: one call computes at a time, others wait.
 [[nodiscard]] std::shared_ptr<const Codebook> learn_codebook(
     std::span<const std::shared_ptr<const Segment>> segments, const CodebookOptions& options = {},
     Progress* progress = nullptr);

@@ -137,6 +137,8 @@ std::string_view to_string(ObjectKind kind) noexcept {
       return "profile bundle with lists of segments";
     case ObjectKind::kCodebook:
       return "codebook";
+    case ObjectKind::kTurnedCodebook:
+      return "codebook with a rotation or errors";
     case ObjectKind::kSegmentIndex:
       return "index over segments";
     case ObjectKind::kProductIndex:

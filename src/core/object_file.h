@@ -28,19 +28,20 @@ namespace pema::core {
 
 /// What an object holds. Stored: never renumber.
 enum class ObjectKind : std::uint32_t {
-  kAdapterBlock = 1,    ///< pema::AdapterBlock
-  kSegment = 2,         ///< pema::Segment
-  kBundle = 3,          ///< one profile with what it needs (profiles/)
-  kFeatures = 4,        ///< cached features (src/plm)
-  kProjection = 5,      ///< a pool's projection U^T (src/engine)
-  kGate = 6,            ///< pema::MixtureGate
-  kCodebook = 7,        ///< pema::Codebook
-  kSegmentIndex = 8,    ///< an index over segments (src/memory)
-  kRoundedSegment = 9,  ///< pema::Segment whose keys are not float32
-  kProductIndex = 10,   ///< an index over segments by product codes (src/memory)
-  kSealed = 11,         ///< another object, encrypted (profiles/seal.h)
-  kQuantisedGate = 12,  ///< pema::MixtureGate with weights for product-quantised own keys
-  kListBundle = 13,     ///< kBundle with segments that something was appended to
+  kAdapterBlock = 1,     ///< pema::AdapterBlock
+  kSegment = 2,          ///< pema::Segment
+  kBundle = 3,           ///< one profile with what it needs (profiles/)
+  kFeatures = 4,         ///< cached features (src/plm)
+  kProjection = 5,       ///< a pool's projection U^T (src/engine)
+  kGate = 6,             ///< pema::MixtureGate
+  kCodebook = 7,         ///< pema::Codebook
+  kSegmentIndex = 8,     ///< an index over segments (src/memory)
+  kRoundedSegment = 9,   ///< pema::Segment whose keys are not float32
+  kProductIndex = 10,    ///< an index over segments by product codes (src/memory)
+  kSealed = 11,          ///< another object, encrypted (profiles/seal.h)
+  kQuantisedGate = 12,   ///< pema::MixtureGate with weights for product-quantised own keys
+  kListBundle = 13,      ///< kBundle with segments that something was appended to
+  kTurnedCodebook = 14,  ///< pema::Codebook with a rotation, or a code for a key's own error
 };
 /// Name of a kind for messages, "block of adapters". Never throws.
 [[nodiscard]] std::string_view to_string(ObjectKind kind) noexcept;

@@ -3,13 +3,21 @@
 
 #include <faiss/impl/ProductQuantizer.h>
 
+#include "kernels/head_product.h"
+#include "kernels/product_codes.h"
 #include "pema/codebook.h"
 #include "pema/error.h"
 #include "src/memory/faiss_turn.h"
 #include "src/memory/learn_parts.h"
+#include "src/memory/learn_rotation.h"
 
 namespace pema {
 namespace {
+
+/// Whether no part is empty.
+bool fits(std::int64_t hidden, std::int64_t parts) {
+  return (parts - 1) * ((hidden + parts - 1) / parts) < hidden;
+}
 
 CodebookInfo check(std::span<const std::shared_ptr<const Segment>> segments,
                    const CodebookOptions& options) {
@@ -37,12 +45,13 @@ CodebookInfo check(std::span<const std::shared_ptr<const Segment>> segments,
              "a codebook is learnt from at least ", Codebook::kCentroids,
              " keys, the segments have ", entries);
   PEMA_CHECK(options.parts >= 1 && options.parts <= Codebook::kMaxParts &&
-                 (options.parts - 1) * info.width() < info.hidden && options.iterations >= 1 &&
+                 fits(info.hidden, options.vector_parts()) && options.iterations >= 1 &&
                  options.iterations <= 1000 && options.max_keys >= Codebook::kCentroids &&
                  options.max_keys <= (std::int64_t{1} << 24),
-             kInvalidArgument, "a codebook of ", options.parts, " parts, ", options.iterations,
-             " iterations and ", options.max_keys, " keys cannot be learnt; parts are in [1, ",
-             Codebook::kMaxParts, "] and leave none of the ", info.hidden,
+             kInvalidArgument, "a codebook of ", options.parts, " bytes a key, ",
+             options.iterations, " iterations and ", options.max_keys,
+             " keys cannot be learnt; bytes are in [1, ", Codebook::kMaxParts,
+             "] and leave none of the ", info.hidden,
              " dimensions' parts empty, iterations in [1, 1000], keys in [256, 2^24]");
   return info;
 }
@@ -94,27 +103,86 @@ void learn_part(const Matrix<float>& keys, std::int64_t first, std::int64_t widt
   }
 }
 
+/// Levels [256] of the keys' own errors, their least squared distances to the centroids: k-means of
+/// one dimension.
+std::vector<float> learn_errors(const Matrix<float>& keys, const kernels::ProductSpace& space,
+                                const CodebookOptions& options) {
+  Matrix<float> errors(keys.rows(), 1);
+  std::vector<std::uint8_t> code(static_cast<std::size_t>(space.parts));
+  for (std::int64_t i = 0; i < keys.rows(); ++i) {
+    kernels::encode_product(space, keys.row(i), code.data());
+    double sum = 0;
+    for (std::int64_t c = 0; c < space.cols; ++c) {
+      const float centroid = space.at(c, code[static_cast<std::size_t>(c / space.width)]);
+      const double off = static_cast<double>(keys.row(i)[c] - centroid);
+      sum += off * off;
+    }
+    errors.row(i)[0] = static_cast<float>(sum);
+  }
+  std::vector<float> levels(static_cast<std::size_t>(Codebook::kCentroids));
+  const memory::FaissTurn turn;
+  learn_part(errors, 0, 1, options, levels);
+  for (float& level : levels) level = std::max(level, 0.0F);
+  std::sort(levels.begin(), levels.end());
+  return levels;
+}
+
+/// [d, d] -> its transpose.
+std::vector<float> transposed(const Matrix<float>& rotation) {
+  std::vector<float> out;
+  for (std::int64_t c = 0; c < rotation.cols(); ++c) {
+    for (std::int64_t r = 0; r < rotation.rows(); ++r) out.push_back(rotation.row(r)[c]);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::shared_ptr<const Codebook> learn_codebook(
     std::span<const std::shared_ptr<const Segment>> segments, const CodebookOptions& options,
     Progress* progress) {
   const CodebookInfo info = check(segments, options);
-  const Matrix<float> keys = sample(segments, info.hidden, options.max_keys);
-  return Codebook::make(info, memory::learn_parts(keys, options, progress));
+  Matrix<float> keys = sample(segments, info.hidden, options.max_keys);
+  const std::int64_t parts = options.vector_parts();
+  std::vector<float> rotation;
+  if (options.rotated && info.hidden <= Codebook::kWidestRotation) {
+    const Matrix<float> learnt = memory::learn_rotation(keys, parts);
+    keys = memory::rotated_rows(learnt, keys);
+    rotation = transposed(learnt);
+  }
+  const std::vector<float> centroids = memory::learn_parts(keys, parts, options, progress);
+  std::vector<float> errors;
+  if (parts < options.parts) {
+    const std::int64_t width = (info.hidden + parts - 1) / parts;
+    errors = learn_errors(keys, {info.hidden, parts, width, centroids.data()}, options);
+  }
+  return Codebook::make(info, {centroids, rotation, errors});
 }
 
-std::vector<float> memory::learn_parts(const Matrix<float>& rows, const CodebookOptions& options,
-                                       Progress* progress) {
+Matrix<float> memory::rotated_rows(const Matrix<float>& rotation, const Matrix<float>& rows) {
+  Matrix<float> out(rows.rows(), rows.cols());
+  std::vector<const float*> from;
+  std::vector<float*> to;
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    from.push_back(rows.row(i));
+    to.push_back(out.row(i));
+  }
   const std::int64_t d = rows.cols();
-  const std::int64_t width = (d + options.parts - 1) / options.parts;
+  kernels::dot_rows({rotation.data(), d, nullptr}, 0, d, d, from, to, false);
+  return out;
+}
+
+std::vector<float> memory::learn_parts(const Matrix<float>& rows, std::int64_t parts,
+                                       const CodebookOptions& options, Progress* progress) {
+  const std::int64_t d = rows.cols();
+  const std::int64_t width = (d + parts - 1) / parts;
   std::vector<float> centroids(static_cast<std::size_t>(d * Codebook::kCentroids));
   const FaissTurn turn;
-  for (std::int64_t p = 0; p < options.parts; ++p) {
-    checkpoint(progress, "codebook", p, options.parts, "parts");
+  for (std::int64_t p = 0; p < parts; ++p) {
+    checkpoint(progress, "codebook", p, parts, "parts");
     learn_part(rows, p * width, std::min(width, d - p * width), options, centroids);
   }
-  checkpoint(progress, "codebook", options.parts, options.parts, "parts");
+  checkpoint(progress, "codebook", parts, parts, "parts");
   return centroids;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "pema/codebook.h"
 #include "pema/tensor_view.h"
 
 namespace pema::memory {
@@ -11,7 +12,7 @@ namespace pema::memory {
 /// parts of equal width so that the products of their variances are near one another (Ge, He, Ke,
 /// Sun: Optimized Product Quantization, 2013, section 3.2.2). Fewer rows than 2 d: the rotation of
 /// rotate_key. The same for the same rows. d is at most kWidestRotation.
-inline constexpr std::int64_t kWidestRotation = 4096;
+inline constexpr std::int64_t kWidestRotation = Codebook::kWidestRotation;
 [[nodiscard]] Matrix<float> learn_rotation(const Matrix<float>& rows, std::int64_t parts);
 
 }  // namespace pema::memory

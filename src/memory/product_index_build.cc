@@ -131,17 +131,8 @@ class ProductIndexBuilder {
     });
   }
 
-  /// R rows [n, d].
   [[nodiscard]] Matrix<float> rotated(const Matrix<float>& rows) const {
-    Matrix<float> out(rows.rows(), d_);
-    std::vector<const float*> from;
-    std::vector<float*> to;
-    for (std::int64_t i = 0; i < rows.rows(); ++i) {
-      from.push_back(rows.row(i));
-      to.push_back(out.row(i));
-    }
-    kernels::dot_rows({rotation_.data(), d_, nullptr}, 0, d_, d_, from, to, false);
-    return out;
+    return rotated_rows(rotation_, rows);
   }
 
   /// Keys [n, d] become their offsets from their lists' centroids.
@@ -168,9 +159,7 @@ class ProductIndexBuilder {
       }
       offsets = std::move(enough);
     }
-    CodebookOptions options;
-    options.parts = parts_;
-    parts_centroids_ = learn_parts(offsets, options, options_.progress);
+    parts_centroids_ = learn_parts(offsets, parts_, CodebookOptions{}, options_.progress);
   }
 
   /// Starts of the lists, and room for everything.

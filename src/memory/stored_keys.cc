@@ -49,12 +49,13 @@ RoundedKeys to_int8(MatrixView<const float> keys) {
 
 std::vector<std::byte> to_product(MatrixView<const float> keys, const Codebook& codebook) {
   const kernels::ProductSpace& space = codebook.space();
-  std::vector<std::byte> out(static_cast<std::size_t>(blocks_of(keys.rows) * kBlock * space.parts));
-  std::vector<std::uint8_t> code(static_cast<std::size_t>(space.parts));
+  std::vector<std::byte> out(
+      static_cast<std::size_t>(blocks_of(keys.rows) * kBlock * space.bytes()));
+  std::vector<std::uint8_t> code(static_cast<std::size_t>(space.bytes()));
   for (std::int64_t i = 0; i < keys.rows; ++i) {
     kernels::encode_product(space, keys.row(i), code.data());
-    std::byte* const at = out.data() + i / kBlock * space.parts * kBlock + i % kBlock;
-    for (std::int64_t p = 0; p < space.parts; ++p) {
+    std::byte* const at = out.data() + i / kBlock * space.bytes() * kBlock + i % kBlock;
+    for (std::int64_t p = 0; p < space.bytes(); ++p) {
       at[p * kBlock] = static_cast<std::byte>(code[static_cast<std::size_t>(p)]);
     }
   }

@@ -10,7 +10,8 @@ using pema::core::ObjectKind;
 void check(const std::vector<std::byte>& bytes) {
   for (const ObjectKind kind :
        {ObjectKind::kAdapterBlock, ObjectKind::kSegment, ObjectKind::kBundle, ObjectKind::kFeatures,
-        ObjectKind::kProjection, ObjectKind::kRoundedSegment, ObjectKind::kCodebook}) {
+        ObjectKind::kProjection, ObjectKind::kRoundedSegment, ObjectKind::kCodebook,
+        ObjectKind::kTurnedCodebook}) {
     pema::fuzz::accept_or_refuse([&] {
       const pema::core::ObjectParts parts = pema::core::parse_object(bytes, kind, "fuzz");
       pema::fuzz::require(pema::core::build_object(kind, parts.meta, parts.sections) == bytes);

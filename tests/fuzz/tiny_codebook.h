@@ -15,7 +15,7 @@ namespace pema::fuzz {
     for (int i = 0; i < 3 * 256; ++i) {
       centroids.push_back(static_cast<float>(i % 101 - 50) / 64.0F);
     }
-    return Codebook::make({sha256("fuzz"), FeatureSite::kPreNorm, 3, 2}, centroids);
+    return Codebook::make({sha256("fuzz"), FeatureSite::kPreNorm, 3, 2}, {centroids});
   }();
   return made;
 }

@@ -21,21 +21,25 @@ namespace {
 
 constexpr std::int64_t kCentroids = ProductSpace::kCentroids;
 
-/// Random centroids and keys of random codes.
+/// Random centroids and keys of random codes; `turned` with a rotation (a chain of plane ones) and
+/// with errors.
 struct Quantised {
-  Quantised(std::mt19937& random, std::int64_t rows, std::int64_t d, std::int64_t parts)
+  Quantised(std::mt19937& random, std::int64_t rows, std::int64_t d, std::int64_t parts,
+            bool turned = false)
       : centroids(test::random_matrix(random, d, kCentroids)) {
     for (float& value :
          std::span(centroids.view().data, static_cast<std::size_t>(d * kCentroids))) {
       value /= static_cast<float>(std::sqrt(static_cast<double>(d)));
     }
     space = {d, parts, (d + parts - 1) / parts, centroids.view().data};
+    if (turned) turn(random);
+    const std::int64_t each = space.bytes();
     const std::int64_t blocks = (rows + ProductCodes::kBlock - 1) / ProductCodes::kBlock;
-    bytes.resize(static_cast<std::size_t>(blocks * parts * ProductCodes::kBlock));
+    bytes.resize(static_cast<std::size_t>(blocks * each * ProductCodes::kBlock));
     keys = {&space, rows, bytes.data()};
     for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::int64_t p = 0; p < parts; ++p) {
-        bytes[static_cast<std::size_t>((i / 32 * parts + p) * 32 + i % 32)] =
+      for (std::int64_t p = 0; p < each; ++p) {
+        bytes[static_cast<std::size_t>((i / 32 * each + p) * 32 + i % 32)] =
             static_cast<std::uint8_t>(random() % 256);
       }
     }
@@ -45,10 +49,40 @@ struct Quantised {
     keys.decode(row, key.data());
     return key;
   }
+  /// What the last code of a key says of its error.
+  [[nodiscard]] double error(std::int64_t row) const {
+    if (space.errors == nullptr) return 0;
+    return static_cast<double>(errors[keys.code(row, space.parts)]);
+  }
   Matrix<float> centroids;
+  Matrix<float> rotation;
+  std::vector<float> errors;
   ProductSpace space;
   std::vector<std::uint8_t> bytes;
   ProductCodes keys;
+
+ private:
+  void turn(std::mt19937& random) {
+    const std::int64_t d = space.cols;
+    rotation = Matrix<float>(d, d);
+    for (std::int64_t c = 0; c < d; ++c) rotation.row(c)[c] = 1;
+    std::uniform_real_distribution<double> angles(0, 3);
+    for (std::int64_t turns = 0; turns < 2 * d && d > 1; ++turns) {
+      const double angle = angles(random);
+      const std::int64_t a = turns % d;
+      const std::int64_t b = (turns * 7 + 1) % d == a ? (a + 1) % d : (turns * 7 + 1) % d;
+      for (std::int64_t c = 0; c < d; ++c) {
+        float* const row = rotation.row(c);
+        const auto x = static_cast<double>(row[a]);
+        const auto y = static_cast<double>(row[b]);
+        row[a] = static_cast<float>(x * std::cos(angle) - y * std::sin(angle));
+        row[b] = static_cast<float>(x * std::sin(angle) + y * std::cos(angle));
+      }
+    }
+    for (int j = 0; j < 256; ++j) errors.push_back(static_cast<float>(j) / 1024.0F);
+    space.rotation = rotation.data();
+    space.errors = errors.data();
+  }
 };
 
 double exact_distance(std::span<const float> a, std::span<const float> b) {
@@ -57,13 +91,17 @@ double exact_distance(std::span<const float> a, std::span<const float> b) {
     const double difference = static_cast<double>(a[c]) - static_cast<double>(b[c]);
     sum += difference * difference;
   }
-  return std::min(sum, 4.0);
+  return sum;
 }
 
-// docs/numerics.md: a part adds width terms, a key m parts, each difference is rounded once.
+// docs/numerics.md: a part adds width terms, a key m parts, each difference is rounded once; a
+// rotation moves the query by at most d u |x|, and adds as much to the decoded key.
 double tolerance(const ProductSpace& space, double distance) {
   constexpr double kUnit = 0x1p-24;
-  return static_cast<double>(space.width + space.parts + 4) * kUnit * distance * 1.01;
+  const double sums = static_cast<double>(space.width + space.bytes() + 4) * kUnit * distance;
+  if (space.rotation == nullptr) return sums * 1.01;
+  const double moved = 4 * static_cast<double>(space.cols) * kUnit * std::sqrt(distance);
+  return (sums + 2 * std::sqrt(distance) * moved + moved * moved + kUnit) * 1.01;
 }
 
 TEST(ProductCodes, DistancesAreThoseOfTheDecodedKeys) {
@@ -72,22 +110,57 @@ TEST(ProductCodes, DistancesAreThoseOfTheDecodedKeys) {
     std::mt19937 random(21);
     for (const auto& [d, parts] : std::vector<std::pair<std::int64_t, std::int64_t>>{
              {1, 1}, {7, 3}, {64, 16}, {577, 32}, {576, 32}, {33, 33}}) {
-      const Quantised some(random, 67, d, parts);
-      Matrix<float> query = test::random_matrix(random, 1, d);
-      for (float& v : query.view().row_span(0)) v *= 0.5F;
-      std::vector<float> table(static_cast<std::size_t>(some.space.table_size()));
-      make_product_table(some.space, query.row(0), table.data());
-      for (std::int64_t block = 0; block < 3; ++block) {
-        float found[ProductCodes::kBlock];
-        product_distances(some.keys, block, table.data(), found);
-        for (std::int64_t i = block * 32; i < std::min<std::int64_t>(67, block * 32 + 32); ++i) {
-          const double exact = exact_distance(query.view().row_span(0), some.decoded(i));
-          EXPECT_NEAR(found[i % 32], exact, tolerance(some.space, exact)) << d << " " << i;
+      for (const bool turned : {false, true}) {
+        const Quantised some(random, 67, d, parts, turned);
+        Matrix<float> query = test::random_matrix(random, 1, d);
+        for (float& v : query.view().row_span(0)) v *= 0.5F;
+        std::vector<float> table(static_cast<std::size_t>(some.space.table_size()));
+        make_product_table(some.space, query.row(0), table.data());
+        for (std::int64_t block = 0; block < 3; ++block) {
+          float found[ProductCodes::kBlock];
+          product_distances(some.keys, block, table.data(), found);
+          for (std::int64_t i = block * 32; i < std::min<std::int64_t>(67, block * 32 + 32); ++i) {
+            const double exact = exact_distance(query.view().row_span(0), some.decoded(i));
+            const double expected = std::clamp(exact - some.error(i), 0.0, 4.0);
+            EXPECT_NEAR(found[i % 32], expected, tolerance(some.space, exact)) << d << " " << i;
+          }
         }
       }
     }
   }
   hwy::SetSupportedTargetsForTest(0);
+}
+
+TEST(ProductCodes, AKeyIsAtNoDistanceFromItselfWhereItsErrorIsKnown) {
+  std::mt19937 random(24);
+  Quantised some(random, 32, 40, 5, true);
+  const Matrix<float> keys = test::random_matrix(random, 32, 40);
+  std::vector<double> errors;
+  std::vector<std::uint8_t> code(6);
+  for (std::int64_t i = 0; i < 32; ++i) {
+    encode_product(some.space, keys.row(i), code.data());
+    for (std::int64_t p = 0; p < 6; ++p) {
+      some.bytes[static_cast<std::size_t>(p * 32 + i)] = code[static_cast<std::size_t>(p)];
+    }
+    errors.push_back(exact_distance(keys.view().row_span(i), some.decoded(i)));
+  }
+  // Levels are the errors themselves, each many times: the nearest one is the key's own.
+  std::vector<double> rising = errors;
+  std::sort(rising.begin(), rising.end());
+  for (std::size_t j = 0; j < 256; ++j) some.errors[j] = static_cast<float>(rising[j / 8]);
+  std::vector<float> table(static_cast<std::size_t>(some.space.table_size()));
+  for (std::int64_t i = 0; i < 32; ++i) {
+    encode_product(some.space, keys.row(i), code.data());
+    some.bytes[static_cast<std::size_t>(5 * 32 + i)] = code[5];
+  }
+  for (std::int64_t i = 0; i < 32; ++i) {
+    make_product_table(some.space, keys.row(i), table.data());
+    float found[ProductCodes::kBlock];
+    product_distances(some.keys, 0, table.data(), found);
+    EXPECT_GT(errors[static_cast<std::size_t>(i)], 0.01);
+    EXPECT_LE(found[i], 1e-4 * errors[static_cast<std::size_t>(i)]);
+    EXPECT_GE(found[i], 0.0F);
+  }
 }
 
 TEST(ProductCodes, EveryPartTakesItsNearestCentroid) {
@@ -124,7 +197,7 @@ TEST(ProductCodes, EveryPartTakesItsNearestCentroid) {
 /// One set of each type over unit keys, and what a search must find.
 struct Mixed {
   Mixed(std::mt19937& random, std::int64_t n, std::int64_t d)
-      : width(d), plain(test::random_matrix(random, n, d)), quantised(random, n, d, 4) {
+      : width(d), plain(test::random_matrix(random, n, d)), quantised(random, n, d, 4, d % 2 == 1) {
     for (std::int64_t i = 0; i < n; ++i) {
       double square = 0;
       for (const float v : plain.view().row_span(i)) square += static_cast<double>(v * v);

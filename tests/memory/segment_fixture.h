@@ -78,7 +78,7 @@ inline constexpr std::int64_t kVocab = 100'000;
   for (std::int64_t c = 0; c < segment.hidden; ++c) {
     for (std::int64_t j = 0; j < Codebook::kCentroids; ++j) centroids.push_back(rows.row(j)[c]);
   }
-  return Codebook::make(info, centroids);
+  return Codebook::make(info, {centroids});
 }
 
 /// segment_of with rounded keys; product-quantised ones in `parts` bytes, by default one for every

@@ -14,7 +14,7 @@ std::shared_ptr<const Codebook> tiny_codebook(int seed = 1, int model = 1) {
   for (int i = 0; i < 4 * 256; ++i) {
     centroids.push_back(static_cast<float>((i * 37 + seed * 11) % 129 - 64) / 64.0F);
   }
-  return Codebook::make({tiny_model(model).fingerprint, FeatureSite::kPostNorm, 4, 2}, centroids);
+  return Codebook::make({tiny_model(model).fingerprint, FeatureSite::kPostNorm, 4, 2}, {centroids});
 }
 
 std::shared_ptr<const Segment> quantised(std::uint64_t seed,

@@ -104,7 +104,7 @@ inline std::shared_ptr<const Segment> rounded(std::mt19937& random, const Segmen
     const CodebookInfo book{info.model, info.site, info.hidden, (info.hidden + 2) / 3};
     const float spread = 1.0F / std::sqrt(static_cast<float>(info.hidden));
     codebook = Codebook::make(
-        book, random_vector(random, info.hidden * Codebook::kCentroids, -spread, spread));
+        book, {random_vector(random, info.hidden * Codebook::kCentroids, -spread, spread)});
   }
   return Segment::make(info, segment.keys(), segment.tokens(), codebook);
 }

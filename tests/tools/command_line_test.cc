@@ -12,6 +12,7 @@ namespace pema::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 const std::vector<std::vector<std::string>> kCommands = {
@@ -227,6 +228,23 @@ TEST_F(CommandLine, DoctorSaysWhatIsMissingAndHowToGetIt) {
                                             "changelogs", "costs", "model_file", "store"));
   EXPECT_THAT(run({"doctor"}).out, HasSubstr("MISSING  model_file"));
 }
+
+#if defined(__x86_64__)
+TEST_F(CommandLine, MatrixProductsRunOnTheProcessorsOwnKernelsUnlessSomebodyChose) {
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+    GTEST_SKIP() << "this processor has no better kernels";
+  }
+  const auto kernels = [&](std::vector<std::string> environment) {
+    for (const auto& check :
+         run({"doctor", "--json"}, {.environment = std::move(environment)}).json()["checks"]) {
+      if (check["name"] == "openblas") return check["detail"].get<std::string>();
+    }
+    return std::string();
+  };
+  EXPECT_THAT(kernels({}), Not(HasSubstr("Prescott")));
+  EXPECT_THAT(kernels({"OPENBLAS_CORETYPE=Prescott"}), HasSubstr("Prescott"));
+}
+#endif
 
 }  // namespace
 }  // namespace pema::test

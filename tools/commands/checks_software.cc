@@ -11,6 +11,7 @@
 
 #include "pema/error.h"
 #include "tools/commands/checks.h"
+#include "tools/matrix_kernels.h"
 #include "tools/training_commands.h"
 
 namespace pema::tools {
@@ -29,6 +30,11 @@ Check check_blas() {
     check.fix =
         "apt-get install libopenblas-dev; update-alternatives --config "
         "libblas.so.3-x86_64-linux-gnu";
+  } else if (const std::string better = better_matrix_kernels(); !better.empty()) {
+    check.ok = false;
+    check.detail += ", which are several times slower than this processor's own";
+    check.needed = false;
+    check.fix = "export OPENBLAS_CORETYPE=" + better;
   }
   return check;
 }

@@ -123,6 +123,10 @@ void add_memory_codebook(Command memory, Context& context) {
   train.option("--iterations", options->learning.iterations, "Of k-means")
       .shows_default()
       .within(1, 1000);
+  train.flag("--rotation,!--no-rotation", options->learning.rotated,
+             "Cut keys into parts by their principal components (default), or as they are");
+  train.flag("--correction,!--no-correction", options->learning.corrected,
+             "Keep a key's own error in its last byte (default): distances are less by it");
   train.option("--seed", options->seed, "Seed of everything that draws")
       .within(0, std::numeric_limits<std::int32_t>::max());
   train.footer(kFooter);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "pema/codebook.h"
 #include "pema/error.h"
 #include "tools/context.h"
 
@@ -62,6 +63,9 @@ Digest walk_key(const ModelInfo& model, const data::DataSet& data, const WalkOpt
   add_optimiser(hash, methods.own);
   add_mask(hash, methods.mask);
   add_mask(hash, methods.random_mask);
+  const CodebookOptions codebook;
+  hash.update(message(codebook.parts, " ", codebook.iterations, " ", codebook.max_keys, " ",
+                      codebook.rotated, " ", codebook.corrected, ";"));
   const train::GateOptions& gate = methods.gate;
   hash.update(message(gate.steps, " ", gate.learning_rate, " ", gate.weight_decay, " ",
                       gate.recall.neighbours, " ", gate.recall.temperature, " ",
