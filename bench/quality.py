@@ -16,7 +16,7 @@ SAME_RECIPE = {"--kappa": "kappa", "--pema-dropout": "input_dropout", "--pema-ra
 
 
 def walk(pema, people, work):
-    command = [pema, "demo", "--json", "--out", work]
+    command = [pema, "demo", "--json", "--every-method", "--out", work]
     if people:
         command += ["--people", str(people)]
     return must.run_json(command)

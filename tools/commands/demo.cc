@@ -24,7 +24,7 @@ others from their older entries and tests on their newest. Results of an earlier
 
 Examples:
   pema demo
-  pema demo --people 88
+  pema demo --people 88 --every-method
   pema demo --source verses --out /tmp/verses)";
 
 struct DemoOptions {
@@ -32,12 +32,13 @@ struct DemoOptions {
   std::string out = "out/demo";
   std::string cache;
   std::uint64_t seed = 123;
+  bool every_method = false;
 };
 
 std::string reproduce(const DemoOptions& options, const data::DataSet& data) {
   return message("./dev demo --source ", data.source, " --people ", data.people.size(),
                  " --entries ", options.data.build.entries, " --salt ", options.data.build.salt,
-                 " --seed ", options.seed);
+                 " --seed ", options.seed, options.every_method ? " --every-method" : "");
 }
 
 void show_continuations(const SamplePrompt& sample) {
@@ -65,7 +66,8 @@ int run_demo(Context& context, const DemoOptions& options) {
   const WalkOptions walk_options =
       make_walk_options(context, options.out, options.cache, options.seed);
   Walk walk(model, texts, walk_options);
-  const Evaluation evaluation = walk.evaluate(kAllMethods);
+  const Evaluation evaluation =
+      options.every_method ? walk.evaluate(kAllMethods) : walk.evaluate(kMainMethods);
 
   context.note("the same prompt, continued by the base model and by two people");
   const SamplePrompt sample = continue_prompt(walk, model, kContext, 40);
@@ -116,6 +118,8 @@ void add_demo(Command app, Context& context) {
   command.option("--out", options->out, "Folder of the report, the data set and the store");
   command.option("--cache", options->cache, "Folder of cached features");
   command.option("--seed", options->seed, "Seed of everything that draws");
+  command.flag("--every-method", options->every_method,
+               "All combinations of adapters, masks, memories and gate, not the main ones alone");
   command.runs(context, [&context, options] { return run_demo(context, *options); });
 }
 

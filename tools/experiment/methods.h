@@ -56,6 +56,13 @@ inline constexpr std::array kAllMethods = {Method::kBase,
                                            Method::kSharedMemoryGate,
                                            Method::kMasksMemoryGate};
 
+/// What a first look needs; the others show what each part of these adds.
+inline constexpr std::array kMainMethods = {Method::kBase,           Method::kOwnAdapter,
+                                            Method::kShared,         Method::kRandomSeparate,
+                                            Method::kMasks,          Method::kSharedOwnAdapter,
+                                            Method::kMasksMemory,    Method::kMasksSharedMemoryGate,
+                                            Method::kMasksMemoryGate};
+
 /// What a method over the shared adapter joins; nothing for the other methods.
 struct MethodParts {
   bool masks = false;
