@@ -50,16 +50,26 @@ def promise_survival(promises, tests):
     promises.at_most("damage.problems", 0, int(damage["failed"]), "crashes or wrong answers", conditions)
 
 
-def promise_backup(promises, result):
+def promise_backup(promises, result, rate):
     ratios = [during["p99"] / without["p99"] for during, without in zip(result["during"], result["without"])]
     print("\n| backup | p50 us | p99 us | p99.9 us |\n|---|---|---|---|")
     for label in ("during", "without"):
         for row in result[label]:
             print(f"| {label} | {row['p50']:.1f} | {row['p99']:.1f} | {row['p999']:.1f} |")
-    conditions = (f"{result['profiles']} profiles, registry of {result['registry_bytes'] / 1e6:.0f} MB, 4 readers (about 1,500 lookups/s each) "
-                  f"and a writer (about 100 commits/s) in threads of one process, rounds taking turns, median of the ratios")
+    phases = result["during"] + result["without"]
+    asked, written = (statistics.median(row[what] / row["seconds"] for row in phases) for what in ("lookups", "writes"))
+    backups = f"{statistics.median(result['backup_seconds']):.1f} s at {f'{rate / 1e6:.0f} MB/s at most' if rate else 'full speed'}"
+    conditions = (f"{result['profiles']:,} profiles, registry of {result['registry_bytes'] / 1e6:.0f} MB, backed up in {backups}; 4 readers "
+                  f"(ProfileReader, nothing resident, the newest snapshot at each look-up, {asked:,.0f} look-ups/s in all) and a writer ({written:.0f} commits/s) "
+                  f"in threads of one process; {len(ratios)} rounds taking turns, median of the ratios ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
     promises.at_most("backup.readers_p99", 2, statistics.median(ratios), "times that without a backup", conditions)
     promises.at_most("backup.damages", 0, sum(result["damages"]), "in the backups", conditions)
+
+
+def measure_backup(options, work, promises):
+    result = must.run_json([f"{options.build}/bench/store_bench", "backup", str(work), options.store, str(options.profiles), str(options.rate), str(options.rounds)])
+    promise_backup(promises, result, options.rate)
+    return result
 
 
 def main():
@@ -67,22 +77,25 @@ def main():
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--cuts", type=int, default=2000)
     parser.add_argument("--damaged", type=int, default=10_000)
-    parser.add_argument("--store", default="-", help="store that is backed up (default: one that is made)")
+    parser.add_argument("--store", default="-", help="store that is backed up, a copy, for the writer replaces profiles in it (default: one that is made)")
     parser.add_argument("--profiles", type=int, default=1_000_000, help="of the store that is made")
     parser.add_argument("--rate", type=int, default=50_000_000, help="bytes a second of the backup; 0: no limit")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--part", choices=("all", "backup"), default="all", help="backup: only what a backup does to readers")
     options = parser.parse_args()
     work = pathlib.Path(tempfile.mkdtemp(prefix="pema-durability-", dir=pathlib.Path(options.out).resolve().parent))
     try:
         promises = must.Promises("")
+        if options.part == "backup":
+            values = {"backup": measure_backup(options, work, promises)}
+            must.write(str(pathlib.Path(options.out).with_suffix(".backup.json")), promises, values)
+            return
         tests = run_tests(options, work)
         promise_survival(promises, tests)
-        program = f"{options.build}/bench/store_bench"
-        commits = must.run_json([program, "commits", str(work), str(options.rounds), "500"])
+        commits = must.run_json([f"{options.build}/bench/store_bench", "commits", str(work), str(options.rounds), "500"])
         for what, modes in commits.items():
             print(f"{what}: " + ", ".join(f"{mode} {statistics.median(values):.0f}" for mode, values in modes.items()))
-        backup = must.run_json([program, "backup", str(work), options.store, str(options.profiles), str(options.rate), str(options.rounds)])
-        promise_backup(promises, backup)
+        backup = measure_backup(options, work, promises)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     must.write(options.out, promises, {"tests": tests, "commits": commits, "backup": backup})

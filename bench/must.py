@@ -55,7 +55,8 @@ class Promises:
 def versions():
     """Of what a figure may depend on, as Debian and pip name them; None where it is not installed."""
     found = {}
-    for package in ("g++", "libtorch-dev", "libfaiss-dev", "libopenblas-dev", "libhwy-dev", "libsqlite3-dev"):
+    for package in ("g++", "libtorch-dev", "libfaiss-dev", "libopenblas-dev", "libhwy-dev", "libsqlite3-dev", "liblmdb-dev", "libpq5",
+                    "postgresql-15"):
         run = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False)
         found[package] = run.stdout if run.returncode == 0 else None
     found["OpenBLAS's kernels"] = matrix_kernels()

@@ -1,7 +1,8 @@
 // registry_bench WHAT N CALLS FOLDER, where WHAT is
 //   copies: bytes of copies of one enrolled profile in registry.db;
 //   scale: N different profiles in one store, which stays in FOLDER;
-//   sqlite, lmdb: the same people in something else.
+//   sqlite, lmdb: the same people in something else;
+//   postgres: N of them in registry.db and in PostgreSQL, in temporary folders (no FOLDER).
 // Prints one JSON document.
 #include <cmath>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "bench/registry/peers.h"
+#include "bench/registry/postgres.h"
 #include "bench/registry/scale.h"
 #include "pema/engine.h"
 #include "pema/error.h"
@@ -97,6 +99,7 @@ nlohmann::ordered_json measure(const std::string& what, std::int64_t profiles, s
   constexpr std::int64_t kPeersBatch = 1'000'000;
   if (what == "copies") return measure_copies(folder, profiles);
   if (what == "scale") return pema::bench::measure_scale(folder, {profiles, calls});
+  if (what == "postgres") return pema::bench::measure_postgres(profiles, calls);
   if (what == "sqlite") {
     return pema::bench::measure_naive_sqlite(folder, profiles, kPeersBatch, calls);
   }
@@ -108,9 +111,10 @@ nlohmann::ordered_json measure(const std::string& what, std::int64_t profiles, s
 
 int main(int argc, char** argv) {
   try {
-    PEMA_CHECK(argc == 5, kInvalidArgument, "say what, how many profiles and calls, and a folder");
-    const std::string what = argv[1];
-    const std::string folder = argv[4];
+    const std::string what = argc > 1 ? argv[1] : "";
+    PEMA_CHECK(argc == (what == "postgres" ? 4 : 5), kInvalidArgument,
+               "say what, how many profiles and calls, and a folder");
+    const std::string folder = argc > 4 ? argv[4] : "";
     const nlohmann::ordered_json document =
         measure(what, std::atoll(argv[2]), std::atoll(argv[3]), folder);
     if (what == "copies") std::filesystem::remove_all(folder);

@@ -9,7 +9,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -17,7 +19,9 @@
 #include <vector>
 
 #include "pema/backup.h"
+#include "pema/bulk_enrolment.h"
 #include "pema/error.h"
+#include "pema/profile_reader.h"
 #include "pema/store.h"
 
 namespace {
@@ -88,24 +92,25 @@ Json measure_commits(const std::string& work, int rounds, int commits) {
   return document;
 }
 
-void make_store(const std::string& folder, std::int64_t profiles) {
+/// Names from all over the store that it makes, 100,000 at most.
+std::vector<std::string> make_store(const std::string& folder, std::int64_t profiles) {
   std::filesystem::remove_all(folder);
   auto store = pema::Store::open(folder, pema::OpenMode::kCreate, {pema::Durability::kFast});
   const pema::PoolId pool = add_pool(store);
   std::mt19937_64 random(7);
   std::vector<std::string> names;
-  for (std::int64_t i = 0; i < profiles; ++i) names.push_back(random_name(random));
-  std::sort(names.begin(), names.end());
-  for (std::int64_t first = 0; first < profiles; first += 100'000) {
-    std::vector<pema::ProfileDraft> drafts;
-    for (std::int64_t i = first; i < std::min(profiles, first + 100'000); ++i) {
-      drafts.push_back(draft(pool, random, names[static_cast<std::size_t>(i)]));
-    }
-    store.put_profiles(drafts);
+  pema::BulkEnrolment bulk(store);
+  const std::int64_t step = 1 + (profiles - 1) / 100'000;
+  for (std::int64_t i = 0; i < profiles; ++i) {
+    const pema::ProfileDraft one = draft(pool, random, random_name(random));
+    bulk.add(one);
+    if (i % step == 0) names.push_back(one.name);
   }
+  bulk.commit();
+  return names;
 }
 
-/// Names from all over the store.
+/// Names from all over a store of somebody else's.
 std::vector<std::string> some_names(const std::string& folder) {
   static constexpr char kLetters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
   const auto store = pema::Store::open(folder, pema::OpenMode::kReadOnly);
@@ -121,39 +126,63 @@ std::vector<std::string> some_names(const std::string& folder) {
   return names;
 }
 
-/// Readers and a writer that go on until they are told to stop.
+/// Readers and a writer that go on until they are told to stop. A look-up is what one request asks:
+/// the present, if anything was committed, and a profile from the store rather than from memory.
 class Traffic {
  public:
-  Traffic(const std::string& folder, const std::vector<std::string>& names) {
-    for (int reader = 0; reader < 4; ++reader) {
-      latencies_.emplace_back();
-      threads_.emplace_back([this, reader, &folder, &names] { read(reader, folder, names); });
+  Traffic(const std::string& folder, const std::vector<std::string>& names) : taken_(kReaders) {
+    for (std::vector<double>& taken : taken_) {
+      run([this, &taken, &folder, &names] { read(taken, folder, names); });
     }
-    threads_.emplace_back([this, &folder, &names] { write(folder, names); });
+    run([this, &folder, &names] { write(folder, names); });
   }
-  /// Microseconds of all lookups, sorted.
-  std::vector<double> end() {
-    stop_ = true;
-    for (std::thread& thread : threads_) thread.join();
+  ~Traffic() { join(); }
+  Traffic(const Traffic&) = delete;
+  Traffic& operator=(const Traffic&) = delete;
+
+  /// What was done, and quantiles of the look-ups' microseconds. Throws what a thread threw.
+  Json end() {
+    join();
+    if (failure_) std::rethrow_exception(failure_);
+    const double seconds = seconds_since(start_);
     std::vector<double> all;
-    for (const auto& some : latencies_) all.insert(all.end(), some.begin(), some.end());
+    for (const auto& some : taken_) all.insert(all.end(), some.begin(), some.end());
     std::sort(all.begin(), all.end());
-    return all;
+    const auto at = [&](double share) {
+      return all.at(static_cast<std::size_t>(share * static_cast<double>(all.size() - 1)));
+    };
+    return {{"p50", at(0.5)},        {"p99", at(0.99)},          {"p999", at(0.999)},
+            {"lookups", all.size()}, {"writes", writes_.load()}, {"seconds", seconds}};
   }
-  [[nodiscard]] std::int64_t writes() const { return writes_; }
 
  private:
-  void read(int reader, const std::string& folder, const std::vector<std::string>& names) {
-    const auto store = pema::Store::open(folder, pema::OpenMode::kReadOnly);
-    std::mt19937_64 random(static_cast<std::uint64_t>(reader) + 11);
-    std::vector<double> taken;
+  void run(const std::function<void()>& work) {
+    threads_.emplace_back([this, work] {
+      try {
+        work();
+      } catch (...) {
+        if (!failed_.exchange(true)) failure_ = std::current_exception();
+      }
+    });
+  }
+  void join() {
+    stop_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+  void read(std::vector<double>& taken, const std::string& folder,
+            const std::vector<std::string>& names) {
+    auto reader = pema::ProfileReader::open(folder, {.resident_bytes = 0});
+    pema::ProfileRecord record;
+    std::mt19937_64 random(static_cast<std::uint64_t>(&taken - taken_.data()) + 11);
     while (!stop_) {
+      const std::string& name = names[random() % names.size()];
       const auto start = Clock::now();
-      static_cast<void>(store.find_profile(names[random() % names.size()]));
+      reader.refresh();
+      PEMA_CHECK(reader.find(name, record), kNotFound, name, " is gone");
       taken.push_back(1e6 * seconds_since(start));
       std::this_thread::sleep_for(std::chrono::microseconds(500));
     }
-    latencies_[static_cast<std::size_t>(reader)] = std::move(taken);
   }
   void write(const std::string& folder, const std::vector<std::string>& names) {
     auto store = pema::Store::open(folder, pema::OpenMode::kReadWrite);
@@ -167,52 +196,55 @@ class Traffic {
     }
   }
 
+  static constexpr std::size_t kReaders = 4;
+
+  Clock::time_point start_ = Clock::now();
   std::atomic<bool> stop_{false};
+  std::atomic<bool> failed_{false};
+  std::exception_ptr failure_;  ///< the first
   std::atomic<std::int64_t> writes_{0};
-  std::vector<std::vector<double>> latencies_;
+  std::vector<std::vector<double>> taken_;  ///< one of each reader
   std::vector<std::thread> threads_;
 };
 
-Json quantiles(const std::vector<double>& sorted) {
-  const auto at = [&](double share) {
-    return sorted.empty()
-               ? 0.0
-               : sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))];
-  };
-  return {{"p50", at(0.5)}, {"p99", at(0.99)}, {"p999", at(0.999)}, {"lookups", sorted.size()}};
+/// A backup under traffic: what it wrote, how long it took, whether it is whole, and the traffic.
+void back_up(const std::string& folder, const std::vector<std::string>& names,
+             const std::string& backups, std::int64_t rate, Json& document) {
+  std::filesystem::remove_all(backups);
+  Traffic busy(folder, names);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const auto start = Clock::now();
+  const auto source = pema::Store::open(folder, pema::OpenMode::kReadOnly);
+  pema::BackupOptions options;
+  options.bytes_per_second = rate;
+  const pema::BackupRecord backup = source.backup(backups, options);
+  document["backup_seconds"].push_back(seconds_since(start));
+  document["during"].push_back(busy.end());
+  document["registry_bytes"] = backup.registry_bytes;
+  const auto copy = pema::Store::open(backup.path, pema::OpenMode::kReadOnly);
+  document["damages"].push_back(copy.verify(pema::VerifyDepth::kQuick).size());
+  document["profiles_in_backup"].push_back(copy.profile_count());
 }
 
 Json measure_backup(const std::string& work, std::string folder, std::int64_t profiles,
                     std::int64_t rate, int rounds) {
+  Json document;
+  std::vector<std::string> names;
   if (folder == "-") {
     folder = work + "/store";
-    make_store(folder, profiles);
-  }
-  const std::vector<std::string> names = some_names(folder);
-  Json document;
-  document["profiles"] = pema::Store::open(folder, pema::OpenMode::kReadOnly).profile_count();
-  double length = 3;
-  for (int round = 0; round < rounds; ++round) {
-    const std::string backups = work + "/backups";
-    std::filesystem::remove_all(backups);
-    Traffic busy(folder, names);
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
     const auto start = Clock::now();
-    const auto source = pema::Store::open(folder, pema::OpenMode::kReadOnly);
-    pema::BackupOptions options;
-    options.bytes_per_second = rate;
-    const pema::BackupRecord backup = source.backup(backups, options);
-    length = seconds_since(start);
-    document["backup_seconds"].push_back(length);
-    document["registry_bytes"] = backup.registry_bytes;
-    document["during"].push_back(quantiles(busy.end()));
-    document["writes_during"].push_back(busy.writes());
-    const auto copy = pema::Store::open(backup.path, pema::OpenMode::kReadOnly);
-    document["damages"].push_back(copy.verify(pema::VerifyDepth::kQuick).size());
-    document["profiles_in_backup"].push_back(copy.profile_count());
+    names = make_store(folder, profiles);
+    document["making_seconds"] = seconds_since(start);
+  } else {
+    names = some_names(folder);
+  }
+  document["profiles"] = pema::Store::open(folder, pema::OpenMode::kReadOnly).profile_count();
+  for (int round = 0; round < rounds; ++round) {
+    back_up(folder, names, work + "/backups", rate, document);
     Traffic quiet(folder, names);
+    const double length = document["backup_seconds"].back().get<double>();
     std::this_thread::sleep_for(std::chrono::duration<double>(std::max(3.0, length)));
-    document["without"].push_back(quantiles(quiet.end()));
+    document["without"].push_back(quiet.end());
   }
   return document;
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace pema::bench {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Calls `look_up(index)` for `calls` indices drawn uniformly from [0, people); times in
-/// microseconds, each with one reading of the clock in it.
+/// Calls `look_up(index)` for `calls` indices drawn uniformly from [0, people): calls per second of
+/// their own time, and times in microseconds, each with one reading of the clock in it.
 template <typename LookUp>
 [[nodiscard]] nlohmann::ordered_json time_look_ups(std::int64_t people, std::int64_t calls,
                                                    std::uint64_t seed, const LookUp& look_up) {
@@ -33,7 +34,11 @@ template <typename LookUp>
   const auto quantile = [&](double q) {
     return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1))];
   };
-  return {{"p50_us", quantile(0.5)}, {"p99_us", quantile(0.99)}, {"p999_us", quantile(0.999)}};
+  const double seconds = 1e-6 * std::accumulate(times.begin(), times.end(), 0.0);
+  return {{"per_second", static_cast<double>(calls) / seconds},
+          {"p50_us", quantile(0.5)},
+          {"p99_us", quantile(0.99)},
+          {"p999_us", quantile(0.999)}};
 }
 
 /// What is prepared outside of the time, and what is timed.
