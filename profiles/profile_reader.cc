@@ -222,8 +222,9 @@ struct ProfileReader::Impl {
       if (search != StoredProfiles::Search::kUnknown) ++stats.mapped;
       found = search != StoredProfiles::Search::kAbsent;
       if (!found) return;
-      const Rewound rewound(query);
+      std::optional<Rewound> rewound;  // its row is read until the end of this
       if (search == StoredProfiles::Search::kUnknown) {
+        rewound.emplace(query);
         found = bind(query, key).step();
         if (!found) return;
         row = row_of(*query, name_of(key));

@@ -129,25 +129,74 @@ enum class Order : std::uint8_t { kBefore, kEqual, kAfter, kBroken };
 struct ByNumber {
   static constexpr int kInner = kInnerTable;
   static constexpr int kLeaf = kLeafTable;
+  static constexpr bool kGuesses = true;
   std::int64_t number;
+  // What the pages above say of numbers here.
+  std::int64_t above_this = 0;
+  std::int64_t up_to_this = 0;
+  bool bounded_below = false;
+  bool bounded_above = false;
+
+  /// Where it is when numbers are spread evenly, as those of rows that were stored one after
+  /// another are. The page above has said what the first and the last one may be, or else the page
+  /// itself.
+  [[nodiscard]] std::size_t guess(const Node& node) const noexcept {
+    const std::size_t last = node.cells - 1;
+    double below = static_cast<double>(above_this);
+    double most = static_cast<double>(up_to_this);
+    if (!bounded_below || !bounded_above) {
+      node.fetch(last);
+      std::int64_t first_number = 0;
+      std::int64_t last_number = 0;
+      if (!number_of(node, 0, first_number) || !number_of(node, last, last_number)) return last / 2;
+      below = static_cast<double>(first_number) - 1;
+      most = static_cast<double>(last_number);
+    }
+    const double place = static_cast<double>(number) - below - 1;
+    if (place <= 0) return 0;
+    if (most <= static_cast<double>(number)) return last;
+    return std::min(
+        last, static_cast<std::size_t>(place / (most - below) * static_cast<double>(node.cells)));
+  }
+
+  /// Goes down at the left of cell `index`, or at the right of all.
+  void descend(const Node& node, std::size_t index) noexcept {
+    if (index > 0 && number_of(node, index - 1, above_this)) bounded_below = true;
+    if (index < node.cells && number_of(node, index, up_to_this)) bounded_above = true;
+  }
 
   /// How a cell stands to what is looked for; `payload` when it is that row itself.
   [[nodiscard]] Order order(const Node& node, std::size_t index, Bytes& payload) const noexcept {
-    Bytes cell = node.cell(index);
+    Bytes cell;
     std::uint64_t bytes = 0;
-    std::uint64_t key = 0;
-    if (node.inner()) {
-      if (cell.size() < 4) return Order::kBroken;
-      cell = cell.subspan(4);
-    } else if (!take_varint(cell, bytes)) {
-      return Order::kBroken;
-    }
-    if (!take_varint(cell, key)) return Order::kBroken;
-    const auto found = static_cast<std::int64_t>(key);
+    std::int64_t found = 0;
+    if (!take_number(node, index, cell, bytes, found)) return Order::kBroken;
     if (found != number) return found < number ? Order::kBefore : Order::kAfter;
     if (node.inner()) return Order::kAfter;  // the row is below, at the left of its number
     return take_payload(cell, bytes, most_in_leaf_table(node), payload) ? Order::kEqual
                                                                         : Order::kBroken;
+  }
+
+ private:
+  static bool number_of(const Node& node, std::size_t index, std::int64_t& key) noexcept {
+    Bytes cell;
+    std::uint64_t bytes = 0;
+    return take_number(node, index, cell, bytes, key);
+  }
+  /// The number of a cell; `cell` is what follows it, `bytes` a leaf's payload.
+  static bool take_number(const Node& node, std::size_t index, Bytes& cell, std::uint64_t& bytes,
+                          std::int64_t& key) noexcept {
+    cell = node.cell(index);
+    if (node.inner()) {
+      if (cell.size() < 4) return false;
+      cell = cell.subspan(4);
+    } else if (!take_varint(cell, bytes)) {
+      return false;
+    }
+    std::uint64_t bits = 0;
+    if (!take_varint(cell, bits)) return false;
+    key = static_cast<std::int64_t>(bits);
+    return true;
   }
 };
 
@@ -155,7 +204,11 @@ struct ByNumber {
 struct ByText {
   static constexpr int kInner = kInnerIndex;
   static constexpr int kLeaf = kLeafIndex;
+  static constexpr bool kGuesses = false;  // names are of any shape
   std::string_view key;
+
+  [[nodiscard]] static std::size_t guess(const Node& node) noexcept { return node.cells / 2; }
+  void descend(const Node& /*node*/, std::size_t /*index*/) const noexcept {}
 
   [[nodiscard]] Order order(const Node& node, std::size_t index, Bytes& payload) const noexcept {
     Bytes cell = node.cell(index);
@@ -183,7 +236,7 @@ struct ByText {
 };
 
 template <typename Key>
-RowSearch find(PageSource& pages, const RowTree& tree, const Key& key, StoredRow& row) {
+RowSearch find(PageSource& pages, const RowTree& tree, Key key, StoredRow& row) {
   std::uint32_t number = tree.root;
   for (int level = 0; level < kMostLevels; ++level) {
     Node node;
@@ -193,11 +246,22 @@ RowSearch find(PageSource& pages, const RowTree& tree, const Key& key, StoredRow
     }
     std::size_t low = 0;
     std::size_t high = node.cells;
-    while (low < high) {
-      const std::size_t middle = (low + high) / 2;
+    std::size_t middle = high == 0 ? 0 : key.guess(node);
+    for (int step = 0; low < high; ++step) {
+      // The guess's neighbour is looked at second: often one of them is it.
+      if (Key::kGuesses && step == 1) {
+        middle = low > middle ? low : high - 1;
+      } else if (step > 0) {
+        middle = (low + high) / 2;
+      }
       // Both cells that may be next: memory is slower than a needless one.
-      node.fetch((low + middle) / 2);
-      node.fetch((middle + 1 + high) / 2);
+      if (Key::kGuesses && step == 0) {
+        if (middle > 0) node.fetch(middle - 1);
+        node.fetch(middle + 1);
+      } else {
+        node.fetch((low + middle) / 2);
+        node.fetch((middle + 1 + high) / 2);
+      }
       Bytes payload;
       switch (key.order(node, middle, payload)) {
         case Order::kBefore:
@@ -213,6 +277,7 @@ RowSearch find(PageSource& pages, const RowTree& tree, const Key& key, StoredRow
       }
     }
     if (!node.inner()) return RowSearch::kAbsent;
+    key.descend(node, low);
     if (low == node.cells) {
       number = node.rightmost;
       continue;
@@ -292,7 +357,7 @@ bool StoredRow::blob(std::size_t column, Bytes& value) const noexcept {
 }
 
 RowSearch find_row(PageSource& pages, const RowTree& table, std::int64_t number, StoredRow& row) {
-  return find(pages, table, ByNumber{number}, row);
+  return find(pages, table, ByNumber{.number = number}, row);
 }
 
 RowSearch find_row(PageSource& pages, const RowTree& table, std::string_view key, StoredRow& row) {
