@@ -140,6 +140,8 @@ class ProfileBatch {
   /// profile) did not.
   void check_retired(const Entry& entry, const ProfileMask* before) const;
   [[nodiscard]] std::vector<const Entry*> in_name_order() const;
+  /// Brings what will be written soon: in the order of names it lies all over the memory.
+  void fetch_ahead(std::span<const Entry* const> order, std::size_t at) const noexcept;
 
   Registry& registry_;
   std::vector<std::byte> bytes_;

@@ -89,7 +89,10 @@ void ProfileBatch::write_entries(OnExisting on_existing) {
         "INSERT INTO profile_name (name, profile) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
     sql::Query row = database.query(
         "INSERT INTO profile (id, generation, setting, data) VALUES (?1, ?2, ?3, ?4)");
-    for (const Entry* entry : in_name_order()) {
+    const std::vector<const Entry*> order = in_name_order();
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      fetch_ahead(order, i);
+      const Entry* const entry = order[i];
       name->bind_view(1, stored_name_of(*entry)).bind(2, last + 1).run_again();
       if (name->changes() == 0) {
         if (on_existing == OnExisting::kRefuse) refuse_existing(name_of(*entry));
@@ -110,6 +113,25 @@ void ProfileBatch::write_entries(OnExisting on_existing) {
   }
   sql::Query counter = database.query("UPDATE counter SET value = ?1 WHERE name = 'profile'");
   counter->bind(1, last).run();
+}
+
+void ProfileBatch::fetch_ahead(std::span<const Entry* const> order, std::size_t at) const noexcept {
+  constexpr std::size_t kEntries = 24;
+  constexpr std::size_t kBytes = 12;
+  constexpr std::size_t kLine = 64;
+  if (at + kEntries < order.size()) {
+    const auto* const entry = reinterpret_cast<const std::byte*>(order[at + kEntries]);
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry + sizeof(Entry) - 1);
+  }
+  if (at + kBytes < order.size()) {
+    const Entry& entry = *order[at + kBytes];
+    const std::size_t bytes = entry.token_bytes + entry.name_bytes + entry.data_bytes;
+    // A row of two masks has two or three lines; of longer ones the rest comes by itself.
+    for (std::size_t line = 0; line < std::min(bytes, 3 * kLine); line += kLine) {
+      __builtin_prefetch(bytes_.data() + entry.at + line);
+    }
+  }
 }
 
 void ProfileBatch::replace(const Entry& entry) {
