@@ -5,6 +5,7 @@
 
 #include <map>
 #include <random>
+#include <set>
 
 #include "tests/profiles/store_fixture.h"
 
@@ -99,6 +100,12 @@ TEST_F(RowTreeTest, FindsEveryRowAndNoOther) {
       EXPECT_EQ(find_row(pages, names, name + "y", row), RowSearch::kAbsent);
       EXPECT_EQ(find_row(pages, names, std::string_view(name).substr(1), row), RowSearch::kAbsent);
       EXPECT_EQ(find_row(pages, rows, id + 123'456'789'012, row), RowSearch::kAbsent);
+    }
+    std::set<std::int64_t> numbers;
+    for (const auto& [name, id] : expected) numbers.insert(id);
+    for (std::int64_t number = -600; number < 6'100; ++number) {
+      if (number == 99) continue;  // in several pages
+      EXPECT_EQ(find_row(pages, rows, number, row) == RowSearch::kFound, numbers.contains(number));
     }
     EXPECT_EQ(find_row(pages, names, std::string_view(), row), RowSearch::kAbsent);
     EXPECT_EQ(find_row(pages, names, "\xff\xff", row), RowSearch::kAbsent);
