@@ -86,7 +86,7 @@ class Codebook {
 };
 
 struct CodebookOptions {
-  std::int64_t parts = 32;        ///< bytes of a key
+  std::int64_t parts = 32;        ///< bytes of a key, at most: a width may have use for fewer
   std::int64_t iterations = 10;   ///< of k-means
   std::int64_t max_keys = 16384;  ///< learnt from; more are sampled evenly
   std::int32_t seed = 123;
@@ -96,16 +96,20 @@ struct CodebookOptions {
   /// The last byte is the key's own error; a key of one byte goes without.
   bool corrected = true;
 
-  /// Parts that a key is cut into.
-  [[nodiscard]] std::int64_t vector_parts() const noexcept {
-    return parts - (corrected && parts > 1 ? 1 : 0);
+  /// Parts that a key of width d is cut into: as few as have the same width, so none is empty. Of
+  /// legal options, d at least 1.
+  [[nodiscard]] std::int64_t vector_parts(std::int64_t hidden) const noexcept {
+    const std::int64_t most = parts - (corrects() ? 1 : 0);
+    const std::int64_t width = (hidden + most - 1) / most;
+    return (hidden + width - 1) / width;
   }
+  [[nodiscard]] bool corrects() const noexcept { return corrected && parts > 1; }
 };
 
 /// Learns a codebook from the keys of `segments`, all of one base model, site and width. Equal
 /// arguments give equal bytes on one machine, whatever the number of threads. Throws
-/// kInvalidArgument on fewer than 256 keys, parts outside [1, kMaxParts] or more than the width
-/// has dimensions for, or other options outside their ranges; kMismatch when segments differ in
+/// kInvalidArgument on fewer than 256 keys, parts outside [1, kMaxParts] or other options outside
+/// their ranges; kMismatch when segments differ in
 /// model, site or width; kInterrupted. Thread-safety: one call computes at a time, others wait.
 [[nodiscard]] std::shared_ptr<const Codebook> learn_codebook(
     std::span<const std::shared_ptr<const Segment>> segments, const CodebookOptions& options = {},

@@ -14,11 +14,6 @@
 namespace pema {
 namespace {
 
-/// Whether no part is empty.
-bool fits(std::int64_t hidden, std::int64_t parts) {
-  return (parts - 1) * ((hidden + parts - 1) / parts) < hidden;
-}
-
 CodebookInfo check(std::span<const std::shared_ptr<const Segment>> segments,
                    const CodebookOptions& options) {
   PEMA_CHECK(!segments.empty(), kInvalidArgument, "a codebook is learnt from at least one segment");
@@ -40,19 +35,17 @@ CodebookInfo check(std::span<const std::shared_ptr<const Segment>> segments,
   info.model = segments[0]->info().model;
   info.site = segments[0]->info().site;
   info.hidden = segments[0]->info().hidden;
-  info.parts = options.parts;
   PEMA_CHECK(entries >= Codebook::kCentroids, kInvalidArgument,
              "a codebook is learnt from at least ", Codebook::kCentroids,
              " keys, the segments have ", entries);
-  PEMA_CHECK(options.parts >= 1 && options.parts <= Codebook::kMaxParts &&
-                 fits(info.hidden, options.vector_parts()) && options.iterations >= 1 &&
-                 options.iterations <= 1000 && options.max_keys >= Codebook::kCentroids &&
-                 options.max_keys <= (std::int64_t{1} << 24),
-             kInvalidArgument, "a codebook of ", options.parts, " bytes a key, ",
-             options.iterations, " iterations and ", options.max_keys,
-             " keys cannot be learnt; bytes are in [1, ", Codebook::kMaxParts,
-             "] and leave none of the ", info.hidden,
-             " dimensions' parts empty, iterations in [1, 1000], keys in [256, 2^24]");
+  PEMA_CHECK(
+      options.parts >= 1 && options.parts <= Codebook::kMaxParts && options.iterations >= 1 &&
+          options.iterations <= 1000 && options.max_keys >= Codebook::kCentroids &&
+          options.max_keys <= (std::int64_t{1} << 24),
+      kInvalidArgument, "a codebook of ", options.parts, " bytes a key, ", options.iterations,
+      " iterations and ", options.max_keys, " keys cannot be learnt; bytes are in [1, ",
+      Codebook::kMaxParts, "], iterations in [1, 1000], keys in [256, 2^24]");
+  info.parts = options.vector_parts(info.hidden) + (options.corrects() ? 1 : 0);
   return info;
 }
 
@@ -103,11 +96,12 @@ void learn_part(const Matrix<float>& keys, std::int64_t first, std::int64_t widt
   }
 }
 
-/// Levels [256] of the keys' own errors, their least squared distances to the centroids: k-means of
-/// one dimension.
-std::vector<float> learn_errors(const Matrix<float>& keys, const kernels::ProductSpace& space,
-                                const CodebookOptions& options) {
-  Matrix<float> errors(keys.rows(), 1);
+/// Levels [256] of the keys' own errors, their least squared distances to the centroids: as evenly
+/// as these keys have them, and some beyond for keys of a kind that nobody had yet.
+std::vector<float> learn_errors(const Matrix<float>& keys, const kernels::ProductSpace& space) {
+  constexpr std::size_t kKnown = 160;
+  constexpr float kLargest = 1.25F;
+  std::vector<float> errors;
   std::vector<std::uint8_t> code(static_cast<std::size_t>(space.parts));
   for (std::int64_t i = 0; i < keys.rows(); ++i) {
     kernels::encode_product(space, keys.row(i), code.data());
@@ -117,13 +111,16 @@ std::vector<float> learn_errors(const Matrix<float>& keys, const kernels::Produc
       const double off = static_cast<double>(keys.row(i)[c] - centroid);
       sum += off * off;
     }
-    errors.row(i)[0] = static_cast<float>(sum);
+    errors.push_back(static_cast<float>(std::min(sum, 4.0)));
   }
-  std::vector<float> levels(static_cast<std::size_t>(Codebook::kCentroids));
-  const memory::FaissTurn turn;
-  learn_part(errors, 0, 1, options, levels);
-  for (float& level : levels) level = std::max(level, 0.0F);
-  std::sort(levels.begin(), levels.end());
+  std::sort(errors.begin(), errors.end());
+  std::vector<float> levels;
+  for (std::size_t j = 0; j < kKnown; ++j) {
+    levels.push_back(errors[j * (errors.size() - 1) / (kKnown - 1)]);
+  }
+  constexpr std::size_t kBeyond = Codebook::kCentroids - kKnown;
+  const float step = std::max(0.0F, kLargest - levels.back()) / static_cast<float>(kBeyond);
+  for (std::size_t j = 0; j < kBeyond; ++j) levels.push_back(levels.back() + step);
   return levels;
 }
 
@@ -143,7 +140,7 @@ std::shared_ptr<const Codebook> learn_codebook(
     Progress* progress) {
   const CodebookInfo info = check(segments, options);
   Matrix<float> keys = sample(segments, info.hidden, options.max_keys);
-  const std::int64_t parts = options.vector_parts();
+  const std::int64_t parts = options.vector_parts(info.hidden);
   std::vector<float> rotation;
   if (options.rotated && info.hidden <= Codebook::kWidestRotation) {
     const Matrix<float> learnt = memory::learn_rotation(keys, parts);
@@ -152,9 +149,9 @@ std::shared_ptr<const Codebook> learn_codebook(
   }
   const std::vector<float> centroids = memory::learn_parts(keys, parts, options, progress);
   std::vector<float> errors;
-  if (parts < options.parts) {
+  if (options.corrects()) {
     const std::int64_t width = (info.hidden + parts - 1) / parts;
-    errors = learn_errors(keys, {info.hidden, parts, width, centroids.data()}, options);
+    errors = learn_errors(keys, {info.hidden, parts, width, centroids.data()});
   }
   return Codebook::make(info, {centroids, rotation, errors});
 }

@@ -159,6 +159,17 @@ TEST(Codebook, WithErrorsARepeatedKeyIsAtNoDistance) {
             learn_codebook(whole, quick(1))->digest());
 }
 
+TEST(Codebook, AWidthThatHasNoUseForAllBytesTakesFewer) {
+  const Segments whole{segment_of(unit_rows(300, 12, 3))};
+  for (const auto& [bytes, used] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {4, 4}, {5, 4}, {7, 6}, {12, 12}, {13, 12}, {64, 12}}) {
+    EXPECT_EQ(learn_codebook(whole, quick(bytes))->info().parts, used);
+    if (bytes < 64) {
+      EXPECT_EQ(learn_codebook(whole, turned(bytes + 1, false, true))->info().parts, used + 1);
+    }
+  }
+}
+
 TEST(Codebook, SeveralThreadsMayLearnAtOnce) {
   const Segments whole{segment_of(unit_rows(400, 12, 3))};
   std::vector<Digest> digests(3);
@@ -181,11 +192,8 @@ TEST(Codebook, LearningRefusesWhatItCannotLearnFrom) {
   refused({nullptr}, quick(), ErrorCode::kInvalidArgument);
   refused({segment_of(unit_rows(255, 12, 3))}, quick(), ErrorCode::kInvalidArgument);
   refused(good, quick(0), ErrorCode::kInvalidArgument);
-  refused(good, quick(13), ErrorCode::kInvalidArgument);
-  refused(good, quick(5), ErrorCode::kInvalidArgument);  // 3 dimensions each leave the fifth none
   refused(good, quick(65), ErrorCode::kInvalidArgument);
-  refused(good, turned(14, false, true), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(learn_codebook(good, turned(13, false, true))->info().parts, 13);
+  refused(good, turned(65, false, true), ErrorCode::kInvalidArgument);
   CodebookOptions options = quick();
   options.iterations = 0;
   refused(good, options, ErrorCode::kInvalidArgument);

@@ -114,7 +114,7 @@ void add_memory_codebook(Command memory, Context& context) {
   const Command train = group.add("train", "Learn a codebook from segments");
   train.option("NAME", options->name, "Name of the codebook").required();
   train.option("--from", options->from, "Segments to learn from").required();
-  train.option("--parts", options->learning.parts, "Bytes of a key")
+  train.option("--parts", options->learning.parts, "Bytes of a key, at most")
       .shows_default()
       .within(1, static_cast<int>(Codebook::kMaxParts));
   train.option("--keys", options->learning.max_keys, "Learn from at most so many keys")

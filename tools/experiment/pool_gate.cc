@@ -88,10 +88,7 @@ std::shared_ptr<const Codebook> learn_pool_codebook(const Workshop& shop,
   std::erase(segments, nullptr);
   std::int64_t entries = 0;
   for (const auto& segment : segments) entries += segment->info().entries;
-  const std::int64_t cut = options.vector_parts();
-  const std::int64_t width = (shop.model.hidden + cut - 1) / cut;
-  const bool narrow = (cut - 1) * width >= shop.model.hidden;
-  if (narrow || entries < Codebook::kCentroids) return nullptr;
+  if (entries < Codebook::kCentroids) return nullptr;
   return learn_codebook(segments, options, shop.progress);
 }
 

@@ -19,7 +19,7 @@ namespace pema::tools {
                                                     const Samples& rows, const GateRecall& recall);
 
 /// The codebook that `pema memory codebook train` learns by default from the rows that `people`
-/// teach with. Null where they are too few or too narrow for one. Throws kInterrupted.
+/// teach with. Null where they are too few for one. Throws kInterrupted.
 [[nodiscard]] std::shared_ptr<const Codebook> learn_pool_codebook(
     const Workshop& shop, std::span<const PersonMaterial* const> people, PoolParts parts);
 

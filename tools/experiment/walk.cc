@@ -64,8 +64,8 @@ Digest walk_key(const ModelInfo& model, const data::DataSet& data, const WalkOpt
   add_mask(hash, methods.mask);
   add_mask(hash, methods.random_mask);
   const CodebookOptions codebook;
-  hash.update(message(codebook.parts, " ", codebook.iterations, " ", codebook.max_keys, " ",
-                      codebook.rotated, " ", codebook.corrected, ";"));
+  hash.update(message("errors of unknown keys too ", codebook.parts, " ", codebook.iterations, " ",
+                      codebook.max_keys, " ", codebook.rotated, " ", codebook.corrected, ";"));
   const train::GateOptions& gate = methods.gate;
   hash.update(message(gate.steps, " ", gate.learning_rate, " ", gate.weight_decay, " ",
                       gate.recall.neighbours, " ", gate.recall.temperature, " ",
