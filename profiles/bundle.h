@@ -1,6 +1,7 @@
 /// A bundle: one profile with everything it needs, as one file (docs/formats/bundle.md).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -34,6 +35,12 @@ struct Bundle {
   std::vector<BundleSegment> segments;
 };
 
+/// True when something was appended to a segment: such a bundle is of a kind of its own.
+[[nodiscard]] inline bool has_lists(const Bundle& bundle) {
+  return std::any_of(bundle.segments.begin(), bundle.segments.end(),
+                     [](const BundleSegment& item) { return item.appended; });
+}
+
 /// The bytes of a bundle file. Throws kUnsupported when its metadata, in practice a soft mask over
 /// millions of adapters, is larger than the container allows.
 [[nodiscard]] std::vector<std::byte> encode_bundle(const Bundle& bundle);
@@ -42,9 +49,5 @@ struct Bundle {
 /// object, digest of the pool, one base model throughout, mask against pool, names. Throws kCorrupt
 /// (naming `origin`) or kUnsupported (version newer than this build). Thread-safety: reentrant.
 [[nodiscard]] Bundle decode_bundle(std::span<const std::byte> bytes, const std::string& origin);
-
-/// Throws kInvalidArgument unless `mask` fits a pool with `adapters` adapters and `algebra`: not
-/// longer, one side in mixture, two in separate.
-void check_mask_fits(const ProfileMask& mask, std::int64_t adapters, Algebra algebra);
 
 }  // namespace pema::profiles

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "pema/error.h"
-#include "profiles/bundle.h"
+#include "profiles/mask_check.h"
 #include "profiles/name.h"
 #include "profiles/registry.h"
 

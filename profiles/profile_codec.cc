@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "pema/error.h"
+#include "profiles/mask_check.h"
 
 namespace pema::profiles {
 namespace {
@@ -14,13 +15,6 @@ constexpr unsigned kUpSide = 2;
 constexpr std::int64_t kGate = 4;  // beside the curve, so that a row without it is as it was
 constexpr double kWeightSteps = 1e4;
 constexpr double kTemperatureSteps = 1e6;
-
-bool all_finite(std::span<const float> weights) {
-  for (const float weight : weights) {
-    if (!std::isfinite(weight)) return false;
-  }
-  return true;
-}
 
 void put_bits(std::vector<std::byte>& out, const BitMask& mask) {
   // Words hold the bits as the bytes do: the least significant first.
@@ -262,24 +256,6 @@ ProfileMask decode_mask(std::span<const std::byte> bytes, std::string_view what)
   take_sides(reader, take_shape(reader), mask);
   reader.finish();
   return mask;
-}
-
-void check_mask_shape(const ProfileMask& mask) {
-  if (mask.soft() || !mask.up_weights.empty()) {
-    PEMA_CHECK(mask.down.size() == 0 && mask.up.size() == 0, kInvalidArgument,
-               "a mask is hard or soft, not both; clear the bit sets or the weights");
-    PEMA_CHECK(mask.up_weights.empty() || mask.up_weights.size() == mask.down_weights.size(),
-               kInvalidArgument, "the sides of a soft mask have ", mask.down_weights.size(),
-               " and ", mask.up_weights.size(), " weights; they must agree");
-    PEMA_CHECK(mask.size() <= BitMask::kMaxSize, kInvalidArgument, "a mask covers at most ",
-               BitMask::kMaxSize, " adapters, not ", mask.size());
-    PEMA_CHECK(all_finite(mask.down_weights) && all_finite(mask.up_weights), kInvalidArgument,
-               "a mask weight is not finite; train the mask again");
-    return;
-  }
-  PEMA_CHECK(mask.up.size() == 0 || mask.up.size() == mask.down.size(), kInvalidArgument,
-             "the sides of a mask cover ", mask.down.size(), " and ", mask.up.size(),
-             " adapters; they must agree");
 }
 
 }  // namespace pema::profiles

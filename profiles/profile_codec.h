@@ -104,8 +104,4 @@ void take_sides(ByteReader& reader, const MaskShape& shape, ProfileMask& mask);
 /// Throws kCorrupt, naming `what`.
 [[nodiscard]] ProfileMask decode_mask(std::span<const std::byte> bytes, std::string_view what);
 
-/// Throws kInvalidArgument when a mask is hard and soft at once, its sides differ in size, or a
-/// weight is not finite.
-void check_mask_shape(const ProfileMask& mask);
-
 }  // namespace pema::profiles

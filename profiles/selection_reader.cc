@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "pema/error.h"
-#include "profiles/bundle.h"
 #include "profiles/bundle_meta.h"
+#include "profiles/mask_check.h"
 #include "profiles/name.h"
 #include "profiles/profile_codec.h"
 #include "profiles/selection.h"

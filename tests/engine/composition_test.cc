@@ -1,48 +1,17 @@
 // Strategy composed in the separate algebra, from copies of the pool in every number type: against
-// the float64 oracle, the same bits in any company, and what the cache keeps.
+// the float64 oracle, and the same bits in any company.
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
 
-#include "tests/support/expect_error.h"
+#include "tests/engine/composition_fixture.h"
 #include "tests/support/reference.h"
-#include "tests/support/tiny_pool.h"
 
 namespace pema::test {
 namespace {
 
-constexpr std::int64_t kMany = 45;  // adapters; more than are summed row by row
 constexpr std::int64_t kFew = 9;
-
-/// `kMany` adapters in blocks of 20 and 25. On a grid, every number is a multiple of 2^-7 below 1
-/// that all types hold exactly, and 127 of 128 occurs on both sides.
-std::shared_ptr<const Pool> large_pool(const TinyModel& model, bool grid,
-                                       bool equal_scales = true) {
-  std::mt19937 random(5);
-  PoolInfo info;
-  info.model = model.info.fingerprint;
-  info.algebra = Algebra::kSeparate;
-  info.mask_scale = 0.1;
-  std::vector<std::shared_ptr<const AdapterBlock>> blocks;
-  for (const std::int64_t count : {std::int64_t{20}, kMany - 20}) {
-    Matrix<float> sides[2];
-    for (Matrix<float>& side : sides) {
-      side = random_matrix(random, count * kRank, kHidden, 0.2F);
-      if (grid) {
-        for (std::int64_t i = 0; i < side.rows() * side.cols(); ++i) {
-          const float steps = std::nearbyint(side.data()[i] * 128);
-          side.data()[i] = std::min(127.0F, std::max(-127.0F, steps)) / 128;
-        }
-        side.data()[5] = 127.0F / 128;
-      }
-    }
-    std::vector<float> scale(static_cast<std::size_t>(count), 0.5F);
-    if (!equal_scales) scale = random_vector(random, count, 0.5F, 1.5F);
-    blocks.push_back(AdapterBlock::make(count, kRank, sides[0].view(), sides[1].view(), scale));
-  }
-  return std::make_shared<const Pool>(info, nullptr, std::move(blocks));
-}
 
 /// Of the largest number of a pool's side, or of a number, what keeping it may cost.
 double rounding(NumberType type, double value, double largest) {
@@ -151,12 +120,6 @@ class Composition : public testing::TestWithParam<NumberType> {
   std::mt19937 random{17};
 };
 
-std::vector<const Lease*> pointers(const std::vector<Lease>& leases) {
-  std::vector<const Lease*> rows;
-  for (const Lease& lease : leases) rows.push_back(&lease);
-  return rows;
-}
-
 TEST_P(Composition, NumbersThatTheTypeHoldsGiveTheOraclesResult) {
   const std::vector<Lease> leases = make_leases(large_pool(model, true));
   const TinyBatch batch(model, pointers(leases));
@@ -248,77 +211,6 @@ INSTANTIATE_TEST_SUITE_P(All, Composition,
                          testing::Values(NumberType::kFloat32, NumberType::kFloat16,
                                          NumberType::kBFloat16, NumberType::kInt8),
                          [](const auto& tested) { return std::string(to_string(tested.param)); });
-
-class CompositionCache : public testing::Test {
- protected:
-  CacheStats stats_after(EngineOptions options, std::int64_t adapters) {
-    options.strategy = Strategy::kComposed;
-    std::vector<Lease> leases;
-    for (int i = 0; i < 3; ++i) {
-      ProfileMask mask;
-      mask.down = mask.up = BitMask(kMany);
-      for (std::int64_t a = 0; a < adapters; ++a) {
-        mask.down.set((a + i) % kMany);
-        mask.up.set((a + i) % kMany);
-      }
-      leases.push_back(make_lease("p", pool, mask));
-    }
-    const TinyBatch batch(model, pointers(leases));
-    Engine engine(model.info, model.head, options);
-    (void)run_step(engine, batch.view());
-    (void)run_step(engine, batch.view());
-    return engine.cache_stats();
-  }
-
-  TinyModel model;
-  std::shared_ptr<const Pool> pool = large_pool(model, false);
-};
-
-TEST_F(CompositionCache, KeepsOneCopyOfThePoolBesideTheProfiles) {
-  const CacheStats stats = stats_after({.composition = NumberType::kInt8}, 30);
-  EXPECT_EQ(stats.entries, 4);
-  EXPECT_EQ(stats.misses, 4);
-  EXPECT_EQ(stats.hits, 3);
-  const std::int64_t composed = 4 * (2 * kRank * kHidden + kRank);
-  const std::int64_t copy = 2 * kMany * 128;  // 72 columns are two tiles of 64
-  EXPECT_EQ(stats.bytes, 3 * composed + copy);
-}
-
-TEST_F(CompositionCache, FewAdaptersNeedNoCopyInFloat32) {
-  EXPECT_EQ(stats_after({}, 9).entries, 3);
-  EXPECT_EQ(stats_after({}, 30).entries, 4);
-  EXPECT_EQ(stats_after({.composition = NumberType::kFloat16}, 9).entries, 4);
-}
-
-TEST_F(CompositionCache, APoolThatWouldFillTheCacheIsNotCopiedInFloat32) {
-  const std::int64_t copy = 2 * kMany * 4 * 96;  // 72 columns are three tiles of 32
-  EXPECT_EQ(stats_after({.cache_bytes = 2 * copy}, 30).entries, 4);
-  EXPECT_EQ(stats_after({.cache_bytes = 2 * copy - 1}, 30).entries, 3);
-}
-
-TEST(CompositionTypes, WhatFloat16CannotHoldIsRefused) {
-  const TinyModel model;
-  std::mt19937 random(4);
-  Matrix<float> down = random_matrix(random, kRank, kHidden);
-  down.row(1)[2] = 1e5F;
-  const Matrix<float> up = random_matrix(random, kRank, kHidden);
-  const std::vector<float> scale{1};
-  PoolInfo info;
-  info.algebra = Algebra::kSeparate;
-  info.model = model.info.fingerprint;
-  const auto pool = std::make_shared<const Pool>(
-      info, nullptr, std::vector{AdapterBlock::make(1, kRank, down.view(), up.view(), scale)});
-  ProfileMask mask;
-  mask.down = mask.up = BitMask(1);
-  mask.down.set(0);
-  mask.up.set(0);
-  const Lease lease = make_lease("p", pool, mask);
-  const TinyBatch batch(model, {&lease});
-  Engine engine(model.info, model.head,
-                {.strategy = Strategy::kComposed, .composition = NumberType::kFloat16});
-  expect_error(
-      ErrorCode::kInvalidArgument, [&] { (void)run_step(engine, batch.view()); }, "float16");
-}
 
 }  // namespace
 }  // namespace pema::test

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pema/error.h"
+#include "profiles/mask_check.h"
 #include "profiles/name.h"
 #include "profiles/profile_row.h"
 

@@ -2,82 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <limits>
 
 #include "hwy/targets.h"
-#include "kernels/interpolate.h"
-#include "tests/support/expect_error.h"
+#include "tests/kernels/interpolate_fixture.h"
 #include "tests/support/random_numbers.h"
 
 namespace pema::kernels {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-
-double log_sum_exp(const float* logits, std::int64_t count) {
-  double highest = -std::numeric_limits<double>::infinity();
-  for (std::int64_t i = 0; i < count; ++i) {
-    highest = std::max(highest, static_cast<double>(logits[i]));
-  }
-  double sum = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    sum += std::exp(static_cast<double>(logits[i]) - highest);
-  }
-  return highest + std::log(sum);
-}
-
-double log_add(double a, double b) {
-  if (a < b) std::swap(a, b);
-  return std::isinf(a) ? a : a + std::log1p(std::exp(b - a));
-}
-
-std::vector<double> reference(const MixtureRow& row, std::int64_t vocab) {
-  std::vector<double> out(static_cast<std::size_t>(vocab),
-                          -std::numeric_limits<double>::infinity());
-  const auto add = [&](const float* logits, double weight) {
-    if (weight == 0.0) return;
-    const double sum = log_sum_exp(logits, vocab);
-    for (std::int64_t v = 0; v < vocab; ++v) {
-      double& value = out[static_cast<std::size_t>(v)];
-      value = log_add(value, std::log(weight) + static_cast<double>(logits[v]) - sum);
-    }
-  };
-  add(row.base, row.base_weight);
-  add(row.personal, row.personal_weight);
-  for (const WordMass& word : row.recalled) {
-    double& value = out[static_cast<std::size_t>(word.token)];
-    value = log_add(value, std::log(word.mass));
-  }
-  return out;
-}
-
-/// `interpolate` on one row, which is also checked word by word against `interpolate_targets`.
-std::vector<float> mix(const MixtureRow& row, std::int64_t vocab) {
-  ThreadPool pool(1);
-  std::vector<float> out(static_cast<std::size_t>(vocab));
-  const std::vector<MixtureRow> rows(1, row);
-  interpolate(rows, vocab, std::vector<float*>{out.data()}, pool);
-  for (std::int64_t v = 0; v < vocab; ++v) {
-    std::vector<double> at(1);
-    interpolate_targets(rows, vocab, std::vector<std::int64_t>{v}, at, pool);
-    EXPECT_EQ(at[0], static_cast<double>(out[static_cast<std::size_t>(v)])) << v;
-  }
-  return out;
-}
-
-void expect_near(const std::vector<float>& out, const std::vector<double>& expected) {
-  for (std::size_t v = 0; v < out.size(); ++v) {
-    if (std::isinf(expected[v])) {
-      EXPECT_EQ(static_cast<double>(out[v]), expected[v]) << v;
-    } else {
-      // kernels/README.md: 3e-6 absolute and 2.4e-7 relative.
-      EXPECT_NEAR(static_cast<double>(out[v]), expected[v], 3e-6 + 2.4e-7 * std::abs(expected[v]))
-          << v;
-    }
-  }
-}
 
 TEST(Interpolate, MatchesFloat64ForAllWeightsSizesAndInstructionSets) {
   for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
@@ -247,55 +179,6 @@ TEST(Interpolate, TheFirstLogitOfAStretchMayLieAnywhere) {
     }
   }
   hwy::SetSupportedTargetsForTest(0);
-}
-
-TEST(Interpolate, ABadValueInAnyStretchIsRefused) {
-  // NaN of either sign, with bits that an exponent added to them would disturb.
-  const float nan = std::bit_cast<float>(0x7fc00001U);
-  const float negative_nan = std::bit_cast<float>(0xffc12345U);
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    for (const float bad : {nan, negative_nan, kInf}) {
-      for (const std::size_t place : {0, 1, 17, 4096, 5000, 8190, 8997}) {
-        std::vector<float> logits(8998, 0.5F);
-        logits[place] = bad;
-        ThreadPool pool(2);
-        std::vector<float> out(8998);
-        const std::vector<MixtureRow> rows{{logits.data(), logits.data(), 0.5, 0.5, {}}};
-        test::expect_error(
-            ErrorCode::kInvalidArgument,
-            [&] { interpolate(rows, 8998, std::vector<float*>{out.data()}, pool); },
-            "base logits of row 0");
-      }
-    }
-  }
-  hwy::SetSupportedTargetsForTest(0);
-}
-
-TEST(Interpolate, SourcesThatAreNoDistributionAreRefused) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), kInf}) {
-    std::vector<float> logits(37, 0.5F);
-    logits[36] = bad;
-    test::expect_error(
-        ErrorCode::kInvalidArgument,
-        [&] {
-          (void)mix({logits.data(), nullptr, 1, 0, {}}, 37);
-        },
-        "base logits of row 0");
-  }
-  const std::vector<float> nothing(5, -kInf);
-  test::expect_error(
-      ErrorCode::kInvalidArgument,
-      [&] {
-        (void)mix({nullptr, nothing.data(), 0, 1, {}}, 5);
-      },
-      "personal");
-  test::expect_error(
-      ErrorCode::kInvalidArgument,
-      [&] {
-        (void)mix({nullptr, nullptr, 0, 1, {}}, 5);
-      },
-      "no personal");
 }
 
 }  // namespace

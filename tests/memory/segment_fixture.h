@@ -1,6 +1,7 @@
 /// Random unit keys and segments for the tests of memory.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -96,6 +97,15 @@ inline constexpr std::int64_t kVocab = 100'000;
   }
   return Segment::make(info, keys.view(), tokens,
                        type == KeyType::kProductQuantised ? codebook_of(info, parts) : nullptr);
+}
+
+/// Types of keys that are not kept as they are given.
+inline constexpr std::array kRounded = {KeyType::kFloat16, KeyType::kInt8,
+                                        KeyType::kProductQuantised};
+
+/// Where a segment that is read again finds its codebook.
+[[nodiscard]] inline CodebookSource source_of(const std::shared_ptr<const Segment>& segment) {
+  return [segment](const Digest&) { return segment->codebook(); };
 }
 
 }  // namespace pema::test

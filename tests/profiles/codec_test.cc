@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "profiles/mask_check.h"
 #include "profiles/profile_codec.h"
 #include "tests/support/expect_error.h"
 

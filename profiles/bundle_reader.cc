@@ -1,5 +1,3 @@
-#include "profiles/bundle.h"
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -7,7 +5,9 @@
 
 #include "pema/error.h"
 #include "pema/segment_edit.h"
+#include "profiles/bundle.h"
 #include "profiles/bundle_meta.h"
+#include "profiles/mask_check.h"
 #include "profiles/name.h"
 #include "profiles/profile_codec.h"
 #include "src/core/metadata.h"
@@ -15,20 +15,6 @@
 
 namespace pema::profiles {
 namespace {
-
-/// Objects are laid into one section, as a container has only four.
-class Packer {
- public:
-  void add(ObjectRole role, const std::string& name, const Digest& digest,
-           std::span<const std::byte> bytes) {
-    objects.push_back({static_cast<std::uint8_t>(role), name, digest, bytes.size()});
-    section.insert(section.end(), bytes.begin(), bytes.end());
-    const auto unit = static_cast<std::size_t>(core::kObjectAlignment);
-    section.resize((section.size() + unit - 1) / unit * unit);
-  }
-  std::vector<BundleObject> objects;
-  std::vector<std::byte> section;
-};
 
 class Unpacker {
  public:
@@ -101,11 +87,6 @@ void join_list(const std::vector<BundleSegment>& before, BundleSegment& item,
                      "a list has one content twice");
     if (!other->appended) break;
   }
-}
-
-bool has_lists(std::span<const BundleSegment> segments) {
-  return std::any_of(segments.begin(), segments.end(),
-                     [](const BundleSegment& item) { return item.appended; });
 }
 
 Inner unpack(const BundleMeta& meta, Unpacker& unpacker) {
@@ -209,7 +190,7 @@ Bundle decode(std::span<const std::byte> bytes, const std::string& origin) {
   bundle.pool_name = meta.pool_name;
   bundle.pool = make_pool(meta, inner, unpacker);
   bundle.segments = std::move(inner.segments);
-  unpacker.require(has_lists(bundle.segments) == lists, "its kind and its lists disagree");
+  unpacker.require(has_lists(bundle) == lists, "its kind and its lists disagree");
   const bool needs_model = bundle.pool != nullptr || !bundle.segments.empty();
   unpacker.require(needs_model == !meta.model.is_zero(), "its base model is missing");
   unpacker.require(bundle.pool != nullptr || bundle.mask.size() == 0, "it has a mask but no pool");
@@ -224,67 +205,6 @@ Bundle decode(std::span<const std::byte> bytes, const std::string& origin) {
 
 }  // namespace
 
-std::vector<std::byte> encode_bundle(const Bundle& bundle) {
-  BundleMeta meta;
-  meta.model = bundle.model.fingerprint;
-  meta.model_name = bundle.model.name;
-  meta.architecture = bundle.model.architecture;
-  meta.hidden = bundle.model.hidden;
-  meta.vocab = bundle.model.vocab;
-  meta.profile = bundle.profile;
-  meta.schedule = encode_schedule(bundle.schedule);
-  meta.mask = encode_mask(bundle.mask);
-  Packer packer;
-  if (bundle.pool != nullptr) {
-    const PoolInfo& info = bundle.pool->info();
-    meta.has_pool = 1;
-    meta.pool_name = bundle.pool_name;
-    meta.pool_digest = bundle.pool->digest();
-    meta.site = static_cast<std::uint8_t>(info.site);
-    meta.form = static_cast<std::uint8_t>(info.form);
-    meta.algebra = static_cast<std::uint8_t>(info.algebra);
-    meta.norm = static_cast<std::uint8_t>(info.norm);
-    meta.mask_scale = info.mask_scale;
-    meta.recipe = info.recipe;
-    if (const AdapterBlock* shared = bundle.pool->shared(); shared != nullptr) {
-      packer.add(ObjectRole::kSharedAdapter, {}, shared->digest(), shared->serialise());
-    }
-    for (const auto& block : bundle.pool->blocks()) {
-      packer.add(ObjectRole::kBlock, {}, block->digest(), block->serialise());
-    }
-    if (const auto& gate = bundle.pool->gate(); gate != nullptr) {
-      packer.add(ObjectRole::kGate, {}, gate->digest(), gate->serialise());
-    }
-  }
-  std::map<Digest, std::shared_ptr<const Codebook>> codebooks;
-  for (const BundleSegment& item : bundle.segments) {
-    const auto& codebook = item.segment->codebook();
-    if (codebook != nullptr) codebooks.emplace(codebook->digest(), codebook);
-  }
-  for (const auto& [digest, codebook] : codebooks) {
-    packer.add(ObjectRole::kCodebook, {}, digest, codebook->serialise());
-  }
-  for (const BundleSegment& item : bundle.segments) {
-    const bool own = item.kind == SegmentKind::kOwn;
-    const bool named = !own && !item.appended;
-    packer.add(own             ? ObjectRole::kOwnSegment
-               : item.appended ? ObjectRole::kAppended
-                               : ObjectRole::kSharedSegment,
-               named ? item.name : std::string(), item.segment->digest(), item.segment->bytes());
-  }
-  meta.objects = std::move(packer.objects);
-  const std::vector<std::byte> encoded = core::encode_metadata(meta);
-  PEMA_CHECK(static_cast<std::int64_t>(encoded.size()) <= core::kMaxMetaBytes &&
-                 static_cast<std::int64_t>(meta.objects.size()) <= kMaxBundleObjects,
-             kUnsupported, "profile '", bundle.profile, "' has ", encoded.size(),
-             " bytes of mask and names and ", meta.objects.size(),
-             " objects; a bundle holds at most ", core::kMaxMetaBytes, " and ", kMaxBundleObjects);
-  const std::span<const std::byte> sections[] = {packer.section};
-  const bool lists = has_lists(bundle.segments);
-  return core::build_object(lists ? core::ObjectKind::kListBundle : core::ObjectKind::kBundle,
-                            encoded, sections);
-}
-
 Bundle decode_bundle(std::span<const std::byte> bytes, const std::string& origin) {
   try {
     return decode(bytes, origin);
@@ -294,18 +214,6 @@ Bundle decode_bundle(std::span<const std::byte> bytes, const std::string& origin
     fail(ErrorCode::kCorrupt, origin, ": the bundle is damaged (", error.what(),
          "); export the profile again");
   }
-}
-
-void check_mask_fits(const ProfileMask& mask, std::int64_t adapters, Algebra algebra) {
-  check_mask_shape(mask);
-  PEMA_CHECK(mask.size() <= adapters, kInvalidArgument, "a mask over ", mask.size(),
-             " adapters is longer than the pool, which has ", adapters,
-             "; use the pool the mask was trained with");
-  if (mask.size() == 0) return;
-  const bool two_sides = mask.soft() ? !mask.up_weights.empty() : mask.up.size() > 0;
-  PEMA_CHECK(two_sides == (algebra == Algebra::kSeparate), kInvalidArgument,
-             "the pool's algebra is ", to_string(algebra), ", the mask has ",
-             two_sides ? "two sides" : "one side", "; train the mask with the pool's algebra");
 }
 
 }  // namespace pema::profiles
