@@ -34,6 +34,8 @@ std::string_view to_string(AuditKind kind) noexcept {
       return "limited";
     case AuditKind::kDated:
       return "dated";
+    case AuditKind::kForgotten:
+      return "forgotten";
   }
   return "unknown";
 }
@@ -137,7 +139,7 @@ void decode_event(std::span<const std::byte> bytes, std::string_view what, Audit
   if (reader.left() < 4) refuse("it ends too early");
   const auto kind = std::to_integer<std::uint8_t>(reader.take(1)[0]);
   const auto role = std::to_integer<std::uint8_t>(reader.take(1)[0]);
-  if (kind < 1 || kind > static_cast<std::uint8_t>(AuditKind::kDated)) refuse("unknown kind");
+  if (kind < 1 || kind > static_cast<std::uint8_t>(AuditKind::kForgotten)) refuse("unknown kind");
   if (role < 1 || role > static_cast<std::uint8_t>(Role::kAdmin)) refuse("unknown role");
   event.kind = static_cast<AuditKind>(kind);
   event.role = static_cast<Role>(role);

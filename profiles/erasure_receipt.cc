@@ -41,13 +41,15 @@ std::string_view to_string(ErasureState state) noexcept {
       return "pending";
     case ErasureState::kKept:
       return "kept";
+    case ErasureState::kUnreachable:
+      return "unreachable";
   }
   return "unknown";
 }
 
 bool ErasureReceipt::complete() const noexcept {
   return std::none_of(places.begin(), places.end(), [](const ErasedPlace& place) {
-    return place.state == ErasureState::kPending || place.state == ErasureState::kKept;
+    return place.state != ErasureState::kErased && place.state != ErasureState::kNothing;
   });
 }
 

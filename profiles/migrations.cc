@@ -92,14 +92,20 @@ void create_schema(Database& database, std::span<const Migration> steps) {
   transaction.commit();
 }
 
-void upgrade_schema(Database& database, std::span<const Migration> steps) {
+std::int64_t known_schema(Database& database, std::span<const Migration> steps) {
   const std::int64_t newest = steps.back().version;
   check_ours(database);
-  std::int64_t version = schema_version(database);
+  const std::int64_t version = schema_version(database);
   PEMA_CHECK(version <= newest, kUnsupported, database.path(), ": has schema ", version,
              ", this build knows ", newest, "; use the newer pema that wrote it");
   PEMA_CHECK(version >= 1, kCorrupt, database.path(), ": has the impossible schema ", version,
              "; restore registry.db from a backup");
+  return version;
+}
+
+void upgrade_schema(Database& database, std::span<const Migration> steps) {
+  const std::int64_t newest = steps.back().version;
+  std::int64_t version = known_schema(database, steps);
   if (version == newest) {
     if (!database.read_only()) delete_copies(database.path(), newest);
     return;

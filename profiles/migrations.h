@@ -26,12 +26,17 @@ inline constexpr std::int64_t kApplicationId = 0x50454d41;
 /// another program.
 void create_schema(sqlite::Database& database, std::span<const Migration> steps);
 
+/// The schema of a registry, which may be an older one than the newest of `steps`. Throws
+/// kUnsupported when it is newer or the file another program's, kCorrupt when the file is empty or
+/// no registry.
+[[nodiscard]] std::int64_t known_schema(sqlite::Database& database,
+                                        std::span<const Migration> steps);
+
 /// Runs the steps that are missing, all in one transaction: a crash or an error leaves the old
 /// schema. Before them the file is copied to registry.db.schemaN beside it, N the old schema; the
 /// result is checked before the commit, and the copy deleted after it (it names people, and an
 /// erasure must not have to look for it). Throws kDiskFull when there is no room for the copy.
-/// Throws kUnsupported when the schema is newer than `steps`, or old and the database read-only;
-/// kCorrupt when the file is empty or no registry.
+/// Throws as known_schema, and kUnsupported when the schema is old and the database read-only.
 void upgrade_schema(sqlite::Database& database, std::span<const Migration> steps);
 
 }  // namespace pema::profiles

@@ -8,8 +8,11 @@
 #include <ctime>
 #include <filesystem>
 
+#include "pema/audit.h"
 #include "pema/backup.h"
 #include "pema/error.h"
+#include "profiles/backup_folder.h"
+#include "profiles/backup_note.h"
 #include "profiles/store_copy.h"
 #include "profiles/store_impl.h"
 #include "src/core/file_system.h"
@@ -19,17 +22,8 @@ namespace {
 
 using profiles::copy_store;
 using profiles::CopySums;
+using profiles::is_backup_time;
 using profiles::Registry;
-
-constexpr std::string_view kPattern = "dddd-dd-ddTdd-dd-dd.dddZ";  // d: a digit
-constexpr const char* kUnfinished = "unfinished";
-
-bool is_time(std::string_view name) {
-  return name.size() == kPattern.size() &&
-         std::equal(name.begin(), name.end(), kPattern.begin(), [](char c, char wanted) {
-           return wanted == 'd' ? c >= '0' && c <= '9' : c == wanted;
-         });
-}
 
 std::string time_text(std::int64_t milliseconds) {
   const std::time_t seconds = milliseconds / 1000;
@@ -86,7 +80,7 @@ void remove_old_backups(const std::string& folder, std::int64_t keep) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string path = entry.path().string();
-    if (!is_time(entry.path().filename().string())) continue;
+    if (!is_backup_time(entry.path().filename().string())) continue;
     if (std::filesystem::exists(path + "/registry.db")) {
       names.push_back(path);
     } else {
@@ -112,7 +106,7 @@ std::vector<BackupRecord> list_backups(const std::string& folder) {
     record.time = entry->path().filename().string();
     std::error_code absent;
     const auto bytes = std::filesystem::file_size(record.path + "/registry.db", absent);
-    if (!is_time(record.time) || absent) continue;
+    if (!is_backup_time(record.time) || absent) continue;
     record.registry_bytes = static_cast<std::int64_t>(bytes);
     backups.push_back(std::move(record));
   }
@@ -146,11 +140,13 @@ BackupRecord Store::backup(const std::string& folder, const BackupOptions& optio
   profiles::make_folder(folder);
   const BackupLock lock(folder);
   const std::vector<BackupRecord> backups = list_backups(folder);
-  const std::string unfinished = folder + "/" + kUnfinished;
+  const std::string unfinished = folder + "/" + profiles::kUnfinishedBackup;
   BackupRecord record;
   record.time = new_time(backups);
   record.path = folder + "/" + record.time;
   const std::string previous = backups.empty() ? std::string() : backups.back().path;
+  profiles::BackupNote note(impl_->registry, folder);
+  note.begin();
   const CopySums sums = copy_store(impl_->registry, unfinished, previous, options);
   core::check_file(files.rename(unfinished, record.path), record.path, "naming the backup");
   core::check_file(files.sync_folder(folder), folder, "syncing it");
@@ -158,8 +154,41 @@ BackupRecord Store::backup(const std::string& folder, const BackupOptions& optio
   record.objects = sums.objects;
   record.new_objects = sums.new_objects;
   record.copied_bytes = sums.copied_bytes;
-  if (options.keep > 0) remove_old_backups(folder, options.keep);
+  std::int64_t count = std::ssize(backups) + 1;
+  if (options.keep > 0) {
+    remove_old_backups(folder, options.keep);
+    count = std::min(count, options.keep);
+  }
+  note.finish(record.time, count);
+  record.unnoted = note.failure();
   return record;
+}
+
+std::vector<BackupFolder> Store::backup_folders() const {
+  return profiles::read_backup_folders(impl_->registry.database());
+}
+
+bool Store::forget_backup_folder(const std::string& path) {
+  Registry& registry = impl_->registry;
+  registry.require(Role::kAdmin);
+  bool known = false;
+  registry.write([&] {
+    known = profiles::drop_backup_folder(registry.database(), profiles::absolute_folder(path));
+    if (known) static_cast<void>(registry.note(AuditKind::kForgotten, 1));
+  });
+  return known;
+}
+
+bool is_reachable(const BackupFolder& folder) {
+  try {
+    const std::vector<profiles::FoundBackup> found = profiles::find_backups(folder.path);
+    return folder.backups == 0 ||
+           std::any_of(found.begin(), found.end(), [](const profiles::FoundBackup& backup) {
+             return backup.state == profiles::BackupState::kComplete;
+           });
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 void restore_backup(const std::string& backup, const std::string& folder,

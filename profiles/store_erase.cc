@@ -4,8 +4,8 @@
 #include <set>
 #include <utility>
 
-#include "pema/backup.h"
 #include "pema/erasure.h"
+#include "profiles/backup_search.h"
 #include "profiles/sqlite/clean_memory.h"
 #include "profiles/sqlite/page_gap.h"
 #include "profiles/staging_folder.h"
@@ -48,7 +48,9 @@ class Erasure {
     add(files(ErasurePlace::kIndexes, indexes_));
     add(keys());
     add(memory());
-    for (const std::string& folder : backups) look_into(folder);
+    for (ErasedPlace& place : profiles::BackupSearch(registry_, name_).run(backups)) {
+      add(std::move(place));
+    }
     profiles::sqlite::clear_dead_stack();
     return std::move(receipt_);
   }
@@ -240,44 +242,6 @@ class Erasure {
           "freed memory of SQLite is not zeroed, because the program used SQLite before it "
           "opened a store; it goes with the process";
     }
-    return entry;
-  }
-
-  void look_into(const std::string& folder) {
-    std::vector<std::string> stores;
-    for (const BackupRecord& backup : list_backups(folder)) stores.push_back(backup.path);
-    if (profiles::store_is_in(folder)) stores.push_back(folder);
-    PEMA_CHECK(!stores.empty(), kNotFound, folder,
-               ": there is no complete backup here; the person is erased from the store, look for "
-               "backups elsewhere and name their folder");
-    for (const std::string& store : stores) add(look_into_store(store));
-  }
-
-  ErasedPlace look_into_store(const std::string& path) const {
-    ErasedPlace entry{.place = ErasurePlace::kBackup, .where = path};
-    try {
-      Registry backup(path, OpenMode::kReadOnly);
-      if (backup.encrypted()) return look_into_encrypted(backup, std::move(entry));
-      if (!backup.find_profile(name_)) return entry;
-      entry.items = 1;
-      entry.note =
-          "the person is in it; delete the backup when a newer one is complete, or restore "
-          "it into a folder, erase her there and keep that instead";
-    } catch (const Error& error) {
-      entry.note = message("it cannot be looked through: ", error.what());
-    }
-    entry.state = ErasureState::kKept;
-    return entry;
-  }
-
-  /// Her row may be there; whether it can be read is a question of keys alone.
-  ErasedPlace look_into_encrypted(Registry& backup, ErasedPlace entry) const {
-    profiles::sql::Query row =
-        backup.database().query("SELECT 1 FROM profile_name WHERE name = ?1");
-    if (!row->bind(1, std::string_view(registry_.stored_name(name_))).step()) return entry;
-    entry.items = 1;
-    entry.state = ErasureState::kErased;
-    entry.note = "her row is there and cannot be read: it was sealed with the key that was erased";
     return entry;
   }
 

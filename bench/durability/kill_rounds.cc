@@ -104,6 +104,8 @@ KillReport kill_rounds(const KillOptions& options) {
     report.worst_open_seconds = std::max(report.worst_open_seconds, seconds);
     const std::string backup = check_backups(killed.backup_folder(), states);
     if (!backup.empty()) report.problems.push_back(backup);
+    const std::string note = check_note(killed.store_folder(), killed.backup_folder());
+    if (!note.empty()) report.problems.push_back(note);
     report.backups_checked +=
         static_cast<std::int64_t>(list_backups(killed.backup_folder()).size());
     next += steps + 1;

@@ -138,6 +138,7 @@ void StoreScript::perform(std::int64_t index) {
   Plan made = plan(seed_, index);
   std::mt19937_64& random = made.random;
   Store& open = store();
+  unnoted_.clear();
   switch (made.step) {
     case Step::kEnrol:
       open.put_profile(draft(open, person(random), random), OnExisting::kReplace);
@@ -191,7 +192,7 @@ void StoreScript::perform(std::int64_t index) {
       BackupOptions options;
       options.keep = 3;
       options.link_objects = random() % 2 == 0;
-      open.backup(backups_, options);
+      unnoted_ = open.backup(backups_, options).unnoted;
       break;
     }
     case Step::kReopen:
@@ -263,6 +264,16 @@ std::string check_store(const std::string& folder, const std::vector<std::string
                    "the newest allowed is\n", allowed.empty() ? "" : allowed.back());
   } catch (const Error& error) {
     return message(folder, ": ", error.what());
+  }
+}
+
+std::string check_note(const std::string& store, const std::string& folder) {
+  if (list_backups(folder).empty()) return {};
+  try {
+    if (!Store::open(store, OpenMode::kReadOnly).backup_folders().empty()) return {};
+    return message(store, ": does not know that there are backups in ", folder);
+  } catch (const Error& error) {
+    return message(store, ": ", error.what());
   }
 }
 

@@ -32,6 +32,9 @@ class StoreScript {
   void perform(std::int64_t index);
   /// What step `index` does, for messages.
   [[nodiscard]] std::string name_of(std::int64_t index) const;
+  /// Why the store could not note the backup that the last step made; empty when it did, and for
+  /// other steps.
+  [[nodiscard]] const std::string& unnoted() const noexcept { return unnoted_; }
 
  private:
   std::string folder_;
@@ -39,6 +42,7 @@ class StoreScript {
   std::string backups_;
   std::uint64_t seed_;
   StoreOptions options_;
+  std::string unnoted_;
   std::optional<Store> open_;
 };
 
@@ -53,7 +57,11 @@ class StoreScript {
                                       const std::vector<std::string>& allowed, std::int64_t& found,
                                       double* open_seconds = nullptr);
 
-/// The same for every complete backup in `folder`, against the states in `allowed`.
+/// Why `store`, left by a crash, would not look into `folder`, where its script made backups, for
+/// somebody who is erased: it has a complete backup and the store knows of none; empty: it would.
+[[nodiscard]] std::string check_note(const std::string& store, const std::string& folder);
+
+/// check_store for every complete backup in `folder`, against the states in `allowed`.
 [[nodiscard]] std::string check_backups(const std::string& folder,
                                         const std::vector<std::string>& allowed);
 

@@ -37,7 +37,24 @@ struct BackupRecord {
   std::int64_t objects = 0;         ///< files; 0 from list_backups, which does not count
   std::int64_t new_objects = 0;     ///< of them copied (or linked from the store) by this backup
   std::int64_t copied_bytes = 0;    ///< written by this backup, registry.db included
+  std::string unnoted = {};         ///< why the store did not note it (BackupFolder); empty: it did
 };
+
+/// A folder of backups that a store knows, because one was made there: of this store, or of the one
+/// that it was restored or copied from, since those backups hold the same people. Noted before the
+/// first byte is copied and again when the backup is complete, so a crash in between leaves a
+/// folder that is known and perhaps an older `newest`. Also by a store that was opened read-only,
+/// through a connection of its own, unless its files cannot be written: the backup is made all the
+/// same then, and says so (`unnoted`).
+struct BackupFolder {
+  std::string path;          ///< absolute, links not followed
+  std::string newest = {};   ///< time of the newest backup made there; empty: none was completed
+  std::int64_t backups = 0;  ///< complete ones in the folder, then
+};
+
+/// True when the folder is there and can be listed, and has a complete backup unless it never had
+/// one: the empty folder in the place of a disk that is not mounted is not reachable.
+[[nodiscard]] bool is_reachable(const BackupFolder& folder);
 
 /// Complete backups in `folder`, oldest first; none when there is no such folder. Throws kIo.
 [[nodiscard]] std::vector<BackupRecord> list_backups(const std::string& folder);

@@ -22,15 +22,16 @@ enum class ErasurePlace : std::uint8_t {
   kKeys,           ///< of the person's own, in an encrypted store
   kStoreMemory,    ///< what this Store kept of registry.db in memory
   kServingMemory,  ///< a memory manager's, see erase_from_memory
-  kBackup,         ///< a backup that was looked through; one entry each
+  kBackup,         ///< a backup, or a folder of them where none could be found; one entry each
 };
 [[nodiscard]] std::string_view to_string(ErasurePlace place) noexcept;
 
 enum class ErasureState : std::uint8_t {
-  kErased,   ///< nothing is left there
-  kNothing,  ///< nothing was there
-  kPending,  ///< something is left; the note says until when
-  kKept,     ///< something stays; the note says why, and what to do
+  kErased,       ///< nothing is left there that could be read
+  kNothing,      ///< nothing was there
+  kPending,      ///< something is left; the note says until when
+  kKept,         ///< something stays; the note says why, and what to do
+  kUnreachable,  ///< nobody could look: a backup's folder is gone or not to be read
 };
 [[nodiscard]] std::string_view to_string(ErasureState state) noexcept;
 
@@ -39,7 +40,7 @@ struct ErasedPlace {
   ErasureState state = ErasureState::kNothing;
   std::int64_t items = 0;  ///< rows, files, keys, items of memory
   std::int64_t bytes = 0;  ///< of files and memory
-  std::string where = {};  ///< path of a backup
+  std::string where = {};  ///< absolute path of a backup
   std::string note = {};
 };
 
@@ -52,13 +53,13 @@ struct ErasureReceipt {
   /// What to erase from memory managers: digests of her segments and of her mask.
   std::vector<Digest> in_memory;
 
-  /// Nothing is pending or kept.
+  /// Nothing is pending, kept or out of reach.
   [[nodiscard]] bool complete() const noexcept;
 };
 
 struct ErasureOptions {
-  /// Folders of backups (pema/backup.h), or single stores, to look through for the person. They
-  /// are only read.
+  /// Folders of backups (pema/backup.h), or single stores, to look through for the person beside
+  /// those that the store knows (Store::backup_folders), each once. They are only read.
   std::vector<std::string> backups = {};
 };
 

@@ -182,6 +182,7 @@ struct ExpiryReport;
 struct ProfileSelection;
 struct SelectionSums;
 struct BackupRecord;
+struct BackupFolder;
 struct ScrubOptions;
 struct ScrubReport;
 /// Told what has left a store for good: digests of objects that no row names any more (segments,
@@ -399,9 +400,11 @@ class Store {
   /// remove_profile, and then everything else that is hers: the hash of her name, the log, what
   /// pages keep of deleted rows, what this Store has of her in memory. The receipt names each place
   /// and what is left to do; an absent name gives one too, so that a removed person can be erased
-  /// afterwards. Memory managers and their leases are the caller's (erase_from_memory). The first
-  /// erasure in a store that an older program wrote rewrites registry.db once. Throws as
-  /// remove_profile, but tells of files that cannot be deleted in the receipt.
+  /// afterwards. Memory managers and their leases are the caller's (erase_from_memory). Backups are
+  /// looked through, those that the store knows (backup_folders) and those that `options` name, and
+  /// are not changed. The first erasure in a store that an older program wrote rewrites registry.db
+  /// once. Throws as remove_profile, but tells of files that cannot be deleted, and of backups that
+  /// cannot be looked through, in the receipt.
   ErasureReceipt erase_profile(std::string_view name, const ErasureOptions& options);
   /// Does what receipts left pending, as far as nobody stands in the way. True when nothing is
   /// left. So does every opening for writing. Throws kIo.
@@ -460,8 +463,15 @@ class Store {
   /// others read and write it; what an earlier backup there has is not copied again. Meanwhile the
   /// log grows by what is written, and no object file is deleted. Throws kBusy (another backup is
   /// being written there), kCorrupt (an object is damaged: a backup would only keep the damage),
-  /// kNotFound, kDiskFull, kIo, kInterrupted; what was copied serves the next try.
+  /// kNotFound, kDiskFull, kIo, kInterrupted; what was copied serves the next try. The store notes
+  /// the folder, for receipts of erasures; that it could not is no error (BackupRecord::unnoted).
   BackupRecord backup(const std::string& folder, const BackupOptions& options) const;
+  /// Where backups of the store are, as far as it knows, by path.
+  [[nodiscard]] std::vector<BackupFolder> backup_folders() const;
+  /// Takes a folder whose backups are gone for good from the list, so that receipts of erasures
+  /// need not wait for it; touches nothing in it. False when the list does not have it. The next
+  /// backup there puts it back.
+  bool forget_backup_folder(const std::string& path);
   /// Path of an object's file.
   [[nodiscard]] std::string object_path(const Digest& digest) const;
   /// Bytes of registry.db after a checkpoint of its log; in PostgreSQL of the tables, indexes

@@ -64,6 +64,8 @@ void check(const Cut& cut, const std::vector<std::string>& states, Durability du
   ASSERT_EQ(
       durability::check_backups(folder + "/backups", {states.begin(), states.begin() + last + 1}),
       "");
+  // A folder is noted, and on the disk, before the first of its backups is.
+  ASSERT_EQ(durability::check_note(folder + "/store", folder + "/backups"), "");
   ++sums.cuts;
   sums.lost += std::max<std::int64_t>(0, cut.acknowledged - first - found);
   sums.in_flight += first + found > cut.acknowledged ? 1 : 0;

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <random>
 
-#include "pema/backup.h"
 #include "pema/erasure.h"
 #include "pema/profile_reader.h"
 #include "profiles/object_folder.h"
@@ -192,28 +191,6 @@ TEST_F(LeavingTest, ContentThatIsSharedStaysAndTheReceiptSaysSo) {
   EXPECT_EQ(state(receipt, ErasurePlace::kObjects), ErasureState::kKept);
   EXPECT_FALSE(receipt.complete());
   EXPECT_TRUE(store.verify().empty());
-}
-
-TEST_F(LeavingTest, BackupsThatHoldThePersonAreNamed) {
-  const std::string folder = tiny.folder.file("backups");
-  store.put_profile(draft_of("bob", pool));
-  const BackupRecord before = store.backup(folder, {});
-  store.put_profile(draft_of("ada", pool));
-  const BackupRecord with = store.backup(folder, {});
-  const ErasureReceipt receipt = store.erase_profile("ada", {.backups = {folder}});
-  std::vector<std::pair<std::string, ErasureState>> backups;
-  for (const ErasedPlace& entry : receipt.places) {
-    if (entry.place == ErasurePlace::kBackup) backups.emplace_back(entry.where, entry.state);
-  }
-  const std::vector<std::pair<std::string, ErasureState>> expected = {
-      {before.path, ErasureState::kNothing}, {with.path, ErasureState::kKept}};
-  EXPECT_EQ(backups, expected);
-  expect_error(
-      ErrorCode::kNotFound,
-      [&] {
-        static_cast<void>(store.erase_profile("bob", {.backups = {tiny.folder.file("none")}}));
-      },
-      "no complete backup");
 }
 
 TEST_F(LeavingTest, AnErasedNameLeavesNoHashAndItsGenerationsAreNotUsedAgain) {

@@ -112,6 +112,15 @@ TEST_F(PostgresSchemaTest, AStatementThatWasPreparedForOlderTablesIsPreparedAgai
   EXPECT_FALSE(columns());
 }
 
+TEST_F(PostgresSchemaTest, AStoreOfSchema8LearnsToKnowBackups) {
+  Database database(string, OpenMode::kCreate);
+  create_schema(database, migrations().first(1));
+  EXPECT_EQ(database.integer("SELECT schema FROM pema_store"), 8);
+  upgrade_schema(database, migrations());
+  EXPECT_EQ(database.integer("SELECT schema FROM pema_store"), 9);
+  EXPECT_EQ(database.integer("SELECT count(*) FROM backup_folder"), 0);
+}
+
 /// "table.column type" of every column; the type in this test's words.
 std::set<std::string> columns_of(profiles::sql::Database& database, const char* sql) {
   static const std::map<std::string, std::string> kTypes{

@@ -6,7 +6,9 @@
 #include <filesystem>
 
 #include "pema/audit.h"
+#include "pema/backup.h"
 #include "pema/bulk_enrolment.h"
+#include "pema/erasure.h"
 #include "tests/profiles/index_fixture.h"
 
 namespace pema::test {
@@ -38,6 +40,7 @@ struct StoreCopyTest : ::testing::Test {
     store.put_profile(own, OnExisting::kReplace);
     store.remove_profile("p7");
     (void)store.build_index({.name = "docs", .segments = {docs}});
+    store.backup(folder.file("backups"), {});
   }
   static std::map<std::string, std::pair<std::int64_t, Digest>> tables(
       const StoreCopyReport& report) {
@@ -53,6 +56,9 @@ struct StoreCopyTest : ::testing::Test {
     EXPECT_EQ(store.find_profile("own")->generation, 2);
     EXPECT_EQ(store.load_segment(store.find_profile("own")->segments.at(0))->info().entries, 5);
     EXPECT_EQ(store.indexes().size(), 1U);
+    ASSERT_EQ(store.backup_folders().size(), 1U) << "they hold the same people";
+    EXPECT_EQ(store.backup_folders()[0].path, folder.file("backups"));
+    EXPECT_EQ(store.backup_folders()[0].backups, 1);
   }
 };
 
@@ -72,6 +78,17 @@ TEST_F(StoreCopyTest, ThereAndBackNothingChanges) {
     EXPECT_EQ(store.put_profile(draft_of("p7", pool)).generation, 2) << path;
     EXPECT_EQ(store.find_profile("p7")->id.value, 5002) << path;
   }
+}
+
+TEST_F(StoreCopyTest, ACopyInPostgresqlLooksThroughTheBackupsOfTheOriginal) {
+  copy_store(from, to, {.registry = url});
+  Store store = Store::open(to, OpenMode::kReadWrite);
+  const ErasureReceipt receipt = store.erase_profile("own", {});
+  ASSERT_EQ(receipt.places.back().place, ErasurePlace::kBackup);
+  EXPECT_EQ(receipt.places.back().state, ErasureState::kKept);
+  EXPECT_TRUE(store.forget_backup_folder(folder.file("backups")));
+  EXPECT_TRUE(store.backup_folders().empty());
+  EXPECT_TRUE(store.verify_audit({}).damages.empty());
 }
 
 TEST_F(StoreCopyTest, ATargetThatIsThereIsRefused) {

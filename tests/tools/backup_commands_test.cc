@@ -55,6 +55,43 @@ TEST_F(BackupCommands, KeepDeletesOlderOnes) {
   EXPECT_EQ(json({"store", "backups", backups_})["backups"].size(), 1U);
 }
 
+TEST_F(BackupCommands, TheFoldersThatTheStoreKnowsAreListedAndForgotten) {
+  EXPECT_EQ(json({"store", "backups"})["folders"].size(), 0U);
+  EXPECT_THAT(world_.pema({"store", "backups"}).out, HasSubstr("knows of no backups"));
+  EXPECT_EQ(json({"store", "backup", backups_})["noted"], true);
+  const nlohmann::json made = json({"store", "backup", backups_});
+  nlohmann::json folders = json({"store", "backups"})["folders"];
+  ASSERT_EQ(folders.size(), 1U);
+  EXPECT_EQ(folders[0]["path"], backups_);
+  EXPECT_EQ(folders[0]["newest"], made["time"]);
+  EXPECT_EQ(folders[0]["backups"], 2);
+  EXPECT_EQ(folders[0]["reachable"], true);
+  EXPECT_THAT(world_.pema({"doctor"}).out, HasSubstr("backups in 1 folder,"));
+  std::filesystem::remove_all(backups_);
+  EXPECT_EQ(json({"store", "backups"})["folders"][0]["reachable"], false);
+  EXPECT_THAT(world_.pema({"store", "backups"}).out, HasSubstr(backups_));
+  EXPECT_THAT(world_.pema({"doctor"}).out, HasSubstr("1 of them out of reach"));
+  EXPECT_EQ(world_.pema({"store", "backups", backups_, "--forget", backups_}).status, 2);
+  EXPECT_EQ(json({"store", "backups", "--forget", backups_})["forgotten"], backups_);
+  EXPECT_EQ(world_.pema({"store", "backups", "--forget", backups_}).status, 3);
+  EXPECT_EQ(json({"store", "backups"})["folders"].size(), 0U);
+}
+
+TEST_F(BackupCommands, ABackupOfAStoreThatCannotBeWrittenSaysThatItIsNotNoted) {
+  const std::string copy = world_.file("copy");
+  ASSERT_EQ(world_.pema({"store", "backup", backups_}).status, 0);
+  ASSERT_EQ(world_.pema({"store", "restore", backups_, "--store", copy}).status, 0);
+  ASSERT_EQ(world_.pema({"store", "backups", "--forget", backups_, "--store", copy}).status, 0);
+  std::filesystem::permissions(copy, std::filesystem::perms(0555));
+  std::filesystem::permissions(copy + "/registry.db", std::filesystem::perms(0444));
+  const Outcome outcome = world_.pema({"store", "backup", backups_, "--store", copy, "--json"},
+                                      {.obey_permissions = true});
+  std::filesystem::permissions(copy, std::filesystem::perms(0755));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.json()["noted"], false);
+  EXPECT_THAT(outcome.err, HasSubstr("--backups"));
+}
+
 TEST_F(BackupCommands, VerifyAndScrubTellDamage) {
   EXPECT_EQ(json({"store", "verify"})["depth"], "quick");
   EXPECT_EQ(json({"store", "scrub"})["complete"], true);

@@ -55,9 +55,24 @@ TEST_F(LeavingCommands, ABackupThatHoldsThePersonIsNamed) {
   const std::string name = first_name();
   const std::string backups = world.file("backups");
   ASSERT_EQ(world.pema({"store", "backup", backups}).status, 0);
-  const Outcome outcome = world.pema({"profile", "rm", name, "--erase", "--backups", backups});
+  const Outcome outcome = world.pema({"profile", "rm", name, "--erase"});
   EXPECT_EQ(outcome.status, 9);
   EXPECT_THAT(outcome.out, HasSubstr("something is left"));
+  EXPECT_THAT(outcome.out, HasSubstr("the person is in it"));
+  // Its folder is away: she may be there.
+  std::filesystem::rename(backups, backups + " away");
+  const Outcome away = world.pema({"profile", "rm", name, "--erase", "--json"});
+  EXPECT_EQ(away.status, 9);
+  const nlohmann::json place = away.json()["receipts"][0]["places"].back();
+  EXPECT_EQ(place["place"], "backup");
+  EXPECT_EQ(place["state"], "unreachable");
+  EXPECT_EQ(place["where"], backups);
+  const Outcome both =
+      world.pema({"profile", "rm", name, "--erase", "--backups", backups + " away", "--json"});
+  EXPECT_EQ(both.json()["receipts"][0]["places"].back()["state"], "unreachable");
+  EXPECT_THAT(both.out, HasSubstr("kept"));
+  ASSERT_EQ(world.pema({"store", "backups", "--forget", backups}).status, 0);
+  EXPECT_EQ(world.pema({"profile", "rm", name, "--erase"}).status, 0);
 }
 
 TEST_F(LeavingCommands, AnEncryptedStoreNeedsItsKey) {

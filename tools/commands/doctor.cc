@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "pema/backup.h"
 #include "tools/command_line.h"
 #include "tools/commands/checks.h"
 #include "tools/context.h"
@@ -26,6 +27,17 @@ constexpr const char* kFooter =
 Examples:
   pema doctor
   pema doctor --store /srv/pema --json | jq '.checks[] | select(.ok | not)')";
+
+/// Where erasures will look for people beside the store.
+std::string backups_text(const Store& store) {
+  const std::vector<BackupFolder> folders = store.backup_folders();
+  if (folders.empty()) return "no backups that it knows of";
+  const auto away = std::count_if(folders.begin(), folders.end(),
+                                  [](const BackupFolder& folder) { return !is_reachable(folder); });
+  return message(
+      "backups in ", folders.size(), folders.size() == 1 ? " folder" : " folders",
+      away > 0 ? message(", ", away, " of them out of reach (`pema store backups`)") : "");
+}
 
 std::vector<Check> all_checks(Context& context) {
   std::vector<Check> checks = check_machine(context);
@@ -127,7 +139,7 @@ Check check_store(Context& context) {
     check.detail =
         message(store.folder(), ": ", store.pools().size(), " pools, ", store.segments().size(),
                 " segments, ", store.indexes().size(), " indexes, ", store.profile_count(),
-                " profiles, ", damages.empty() ? "intact" : "damaged");
+                " profiles, ", backups_text(store), ", ", damages.empty() ? "intact" : "damaged");
     if (!damages.empty()) {
       check.detail += ": " + damages.front().what;
       check.fix = damages.front().why;

@@ -58,12 +58,15 @@ constexpr const char* kFooter =
     R"(A profile's own segments go with their files when nobody else reads them. Shared segments
 and pools stay. With --erase nothing else is left either: not the hash of the name, nothing in the
 log or in unused room of the registry; a receipt without any name says what was found in each
-place. Names that are not there are erased as well, for people who were removed before. The status
-is 9 when something is left, in a backup or because somebody reads the store; run it again later.
+place. Backups are only looked through: those that the store knows of (`pema store backups`) and
+those below --backups; one that cannot be looked at is "unreachable" in the receipt. Names that are
+not there are erased as well, for people who were removed before. The status is 9 when something is
+left, in a backup or because somebody reads the store, or a backup is unreachable; run it again
+later.
 
 Examples:
   pema profile rm alice
-  pema profile rm alice --erase --backups /backup/pema
+  pema profile rm alice --erase --backups /copies/of/backups
   pema profile rm alice bob --json)";
 
 }  // namespace
@@ -74,7 +77,8 @@ void add_profile_rm(Command group, Context& context) {
   rm.option("NAMES", options->names, "Names of the profiles").required();
   const Argument erase =
       rm.flag("--erase", options->erase, "Leave nothing of them behind, and print the receipt");
-  rm.option("--backups", options->backups, "Folder of backups to look for them in (repeatable)")
+  rm.option("--backups", options->backups,
+            "Folder of backups to look for them in beside those that the store knows (repeatable)")
       .called("DIR")
       .needs(erase);
   rm.footer(kFooter);

@@ -36,8 +36,9 @@ std::string receipt_text(const ErasureReceipt& receipt) {
                std::to_string(place.items), std::to_string(place.bytes),
                place.where.empty() ? place.note : where + place.note});
   }
-  return table.text() +
-         (receipt.complete() ? "nothing is left\n" : "something is left: see the notes above\n");
+  return table.text() + (receipt.complete()
+                             ? "nothing is left\n"
+                             : "something is left, or may be: see the notes above\n");
 }
 
 }  // namespace pema::tools

@@ -19,14 +19,10 @@ namespace {
 
 /// Arguments of all the group's commands; each uses its own.
 struct StoreArguments {
-  std::string folder;
-  std::string at;
   std::int64_t rate = 0;
   std::int64_t bytes = 0;
-  std::int64_t keep = 0;
   std::string noted;
   bool full = false;
-  bool link = false;
   bool check = false;
 };
 
@@ -73,79 +69,6 @@ int run_scrub(Context& context, const StoreArguments& arguments) {
                   "\n"));
   }
   return damage_status(report.damages);
-}
-
-Json backup_json(const BackupRecord& backup) {
-  Json document;
-  document["path"] = backup.path;
-  document["time"] = backup.time;
-  document["registry_bytes"] = backup.registry_bytes;
-  return document;
-}
-
-BackupOptions backup_options(Context& context, const StoreArguments& arguments) {
-  BackupOptions options;
-  options.bytes_per_second = arguments.rate;
-  options.link_objects = arguments.link;
-  options.keep = arguments.keep;
-  options.progress = &context.progress();
-  return options;
-}
-
-int run_backup(Context& context, const StoreArguments& arguments) {
-  const BackupRecord backup = context.store(OpenMode::kReadOnly)
-                                  .backup(arguments.folder, backup_options(context, arguments));
-  context.end_progress();
-  if (context.options.json) {
-    Json document = backup_json(backup);
-    document["objects"] = backup.objects;
-    document["new_objects"] = backup.new_objects;
-    document["copied_bytes"] = backup.copied_bytes;
-    print_json(document);
-  } else {
-    print(message("made the backup ", backup.path, ": registry ",
-                  format_bytes(backup.registry_bytes), ", ", backup.objects, " objects, ",
-                  backup.new_objects, " of them new, ", format_bytes(backup.copied_bytes),
-                  " written\n"));
-  }
-  return 0;
-}
-
-int run_backups(Context& context, const StoreArguments& arguments) {
-  const std::vector<BackupRecord> backups = list_backups(arguments.folder);
-  if (context.options.json) {
-    Json document;
-    document["backups"] = Json::array();
-    for (const BackupRecord& backup : backups) {
-      document["backups"].push_back(backup_json(backup));
-    }
-    print_json(document);
-    return 0;
-  }
-  Table table({"TIME", ">REGISTRY", "PATH"});
-  for (const BackupRecord& backup : backups) {
-    table.add({backup.time, format_bytes(backup.registry_bytes), printable(backup.path)});
-  }
-  print(backups.empty() ? "no complete backups; make one with `pema store backup`\n"
-                        : table.text());
-  return 0;
-}
-
-int run_restore(Context& context, const StoreArguments& arguments) {
-  const bool one = Store::exists(arguments.folder);
-  const std::string path =
-      one ? arguments.folder : find_backup(arguments.folder, arguments.at).path;
-  restore_backup(path, context.options.store, backup_options(context, arguments));
-  context.end_progress();
-  if (context.options.json) {
-    Json document;
-    document["store"] = context.options.store;
-    document["backup"] = path;
-    print_json(document);
-  } else {
-    print(message("restored ", path, " into ", context.options.store, "\n"));
-  }
-  return 0;
 }
 
 Json event_json(const AuditEvent& event) {
@@ -221,14 +144,6 @@ int run_audit_check(Context& context, const StoreArguments& arguments) {
   return damage_status(report.damages);
 }
 
-void add_rate(const Command& command, const std::shared_ptr<StoreArguments>& arguments) {
-  command
-      .parsed_option(
-          "--rate", [arguments](const std::string& text) { arguments->rate = parse_bytes(text); },
-          "Bytes a second at most (20M, 1G; default: as fast as it goes)")
-      .called("SIZE");
-}
-
 void add_checks(const Command& group, Context& context,
                 const std::shared_ptr<StoreArguments>& arguments) {
   const Command verify = group.add("verify", "Check rows, references and the sizes of objects");
@@ -239,7 +154,7 @@ void add_checks(const Command& group, Context& context,
   verify.runs(context, [&context, arguments] { return run_verify(context, *arguments); });
 
   const Command scrub = group.add("scrub", "Read every object once, slowly, going on where it was");
-  add_rate(scrub, arguments);
+  add_rate(scrub, arguments->rate);
   scrub
       .parsed_option(
           "--bytes", [arguments](const std::string& text) { arguments->bytes = parse_bytes(text); },
@@ -269,41 +184,6 @@ void add_audit(const Command& group, Context& context,
   });
 }
 
-void add_backups(const Command& group, Context& context,
-                 const std::shared_ptr<StoreArguments>& arguments) {
-  const Command backup = group.add("backup", "Copy the store, as it is now, while it is used");
-  backup.option("DIR", arguments->folder, "Folder of backups").required();
-  add_rate(backup, arguments);
-  backup.flag("--link", arguments->link,
-              "Objects may share the store's own files (same file system; damage is shared too)");
-  backup.option("--keep", arguments->keep, "Delete older backups beyond so many").positive();
-  backup.footer(
-      "Each backup is a complete store, named by its time in UTC; what an earlier one has is not\n"
-      "copied again. A backup that was cut short is never listed, and the next one goes on with "
-      "it.\n"
-      "\nExamples:\n  pema store backup /backup/pema --rate 50M\n"
-      "  pema store backup /backup/pema --keep 14 --json");
-  backup.runs(context, [&context, arguments] { return run_backup(context, *arguments); });
-
-  const Command list = group.add("backups", "List the complete backups of a folder");
-  list.option("DIR", arguments->folder, "Folder of backups").required();
-  list.footer("Examples:\n  pema store backups /backup/pema");
-  list.runs(context, [&context, arguments] { return run_backups(context, *arguments); });
-
-  const Command restore = group.add("restore", "Make a store from a backup");
-  restore.option("DIR", arguments->folder, "Folder of backups, or one backup").required();
-  restore
-      .option("--at", arguments->at,
-              "The newest backup of this time or before, UTC (default: the newest)")
-      .called("TIME");
-  add_rate(restore, arguments);
-  restore.footer(
-      "The store (--store) must not exist yet: move the old one away first.\n\nExamples:\n"
-      "  pema store restore /backup/pema --store ./restored\n"
-      "  pema store restore /backup/pema --at 2026-11-27T03:15 --store ./restored");
-  restore.runs(context, [&context, arguments] { return run_restore(context, *arguments); });
-}
-
 }  // namespace
 
 void add_store(Command app, Context& context) {
@@ -315,7 +195,7 @@ void add_store(Command app, Context& context) {
   add_checks(group, context, arguments);
   add_audit(group, context, arguments);
   add_store_key(group, context);
-  add_backups(group, context, arguments);
+  add_store_backups(group, context);
   add_store_copy(group, context);
   add_store_tenants(group, context);
 }

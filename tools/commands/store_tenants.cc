@@ -132,7 +132,8 @@ int run_expire(Context& context, ExpiryOptions options) {
       if (!receipt.complete()) text += receipt_text(receipt);
     }
     print(text + message("erased ", report.receipts.size(), " of ", report.due, " that were due",
-                         complete ? "" : "; something is left: see the notes above", "\n"));
+                         complete ? "" : "; something is left, or may be: see the notes above",
+                         "\n"));
   }
   return complete ? 0 : exit_code(ErrorCode::kBusy);
 }
@@ -184,13 +185,15 @@ void add_store_tenants(Command group, Context& context) {
   expire.flag("--dry-run", options->dry_run, "Only say who would be erased");
   expire.option("--limit", options->limit, "At most so many people").positive().shows_default();
   expire
-      .option("--backups", options->erasure.backups,
-              "Folder of backups to look for them in (repeatable)")
+      .option(
+          "--backups", options->erasure.backups,
+          "Folder of backups to look for them in beside those that the store knows (repeatable)")
       .called("DIR");
   expire.footer(
       "Each is erased as `pema profile rm --erase` does, with a receipt in --json. The status is "
       "9\n"
-      "when something of somebody is left.\n\nExamples:\n  pema store expire --dry-run\n"
+      "when something of somebody is left, or a backup cannot be looked at.\n\nExamples:\n  pema "
+      "store expire --dry-run\n"
       "  pema store expire --backups /backup/pema --json");
   expire.runs(context, [&context, options] { return run_expire(context, *options); });
 }
