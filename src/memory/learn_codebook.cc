@@ -96,10 +96,10 @@ void learn_part(const Matrix<float>& keys, std::int64_t first, std::int64_t widt
   }
 }
 
-/// Levels [256] of the keys' own errors, their least squared distances to the centroids: as evenly
-/// as these keys have them, and some beyond for keys of a kind that nobody had yet.
+/// Levels [256] of the keys' own errors, their least squared distances to the centroids: most lie
+/// evenly between those of these keys, some beyond for keys of a kind that nobody had yet.
 std::vector<float> learn_errors(const Matrix<float>& keys, const kernels::ProductSpace& space) {
-  constexpr std::size_t kKnown = 160;
+  constexpr std::size_t kKnown = 224;
   constexpr float kLargest = 1.25F;
   std::vector<float> errors;
   std::vector<std::uint8_t> code(static_cast<std::size_t>(space.parts));
@@ -113,10 +113,10 @@ std::vector<float> learn_errors(const Matrix<float>& keys, const kernels::Produc
     }
     errors.push_back(static_cast<float>(std::min(sum, 4.0)));
   }
-  std::sort(errors.begin(), errors.end());
+  const auto [least, most] = std::minmax_element(errors.begin(), errors.end());
   std::vector<float> levels;
   for (std::size_t j = 0; j < kKnown; ++j) {
-    levels.push_back(errors[j * (errors.size() - 1) / (kKnown - 1)]);
+    levels.push_back(*least + (*most - *least) * static_cast<float>(j) / (kKnown - 1));
   }
   constexpr std::size_t kBeyond = Codebook::kCentroids - kKnown;
   const float step = std::max(0.0F, kLargest - levels.back()) / static_cast<float>(kBeyond);
